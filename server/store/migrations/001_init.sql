@@ -120,7 +120,7 @@ CREATE TABLE runs (
   pool TEXT NOT NULL,
   branch TEXT,
   revision TEXT,
-  release_id INTEGER REFERENCES releases,
+  release_id INTEGER REFERENCES releases ON DELETE CASCADE,
   token TEXT,
   queued_at INTEGER NOT NULL,
   finished_at INTEGER,
@@ -180,7 +180,7 @@ CREATE TABLE stacks (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   project_id INTEGER NOT NULL REFERENCES projects ON DELETE CASCADE,
   name TEXT NOT NULL,
-  pipeline_id INTEGER NOT NULL REFERENCES pipelines,
+  pipeline_id INTEGER NOT NULL REFERENCES pipelines ON DELETE CASCADE,
   UNIQUE (project_id, name)
 ) STRICT;
 CREATE TABLE releases (
@@ -188,9 +188,9 @@ CREATE TABLE releases (
   project_id INTEGER NOT NULL REFERENCES projects ON DELETE CASCADE,
   stack TEXT NOT NULL,
   version TEXT NOT NULL,
-  pipeline_id INTEGER NOT NULL REFERENCES pipelines,
+  pipeline_id INTEGER NOT NULL REFERENCES pipelines ON DELETE CASCADE,
   build INTEGER NOT NULL,
-  build_run_id INTEGER NOT NULL REFERENCES runs,
+  build_run_id INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
   branch TEXT NOT NULL,
   revision TEXT NOT NULL,
   content_json TEXT NOT NULL,
