@@ -9,6 +9,7 @@ import type {
   ObservedService,
   Plan,
   RegistryCredentials,
+  Run,
   SourceCredentials,
   SourceSpec,
   Target,
@@ -40,9 +41,9 @@ export interface Claim {
   runId: number;
   token: string;
   attempt: number;
+  /** As it was claimed. The runner applies what it reports to its own copy, and so knows what is ready. */
+  run: Run;
   plan: Plan;
-  /** First log attempt numbers per step: a requeued run goes on counting. */
-  stepAttempts: Record<string, number>;
   secrets: Record<string, string>;
   credentials: { source: SourceCredentials | null; registry: RegistryCredentials | null };
   /** Deployments: what to put back if this one fails; null where nothing ran. */
@@ -119,11 +120,25 @@ export interface Scm {
   /** The full revision that `revision` (may be short) names on `branch`; throws `invalid` where there is none. */
   resolve(access: SourceAccess, branch: string, revision: string, signal: AbortSignal): Promise<string>;
   /** Newest first: reachable from `to` and not from any of `not`; at most `limit`. */
-  log(access: SourceAccess, range: { to: string; not: string[]; branch: string; limit: number }, signal: AbortSignal): Promise<Change[]>;
+  log(
+    access: SourceAccess,
+    range: { to: string; not: string[]; branch: string; limit: number },
+    signal: AbortSignal,
+  ): Promise<Change[]>;
   /** Text of a file at an exact revision, or null where there is no such file. Refuses over 256 KiB. */
-  readFile(access: SourceAccess, at: { branch: string; revision: string }, path: string, signal: AbortSignal): Promise<string | null>;
+  readFile(
+    access: SourceAccess,
+    at: { branch: string; revision: string },
+    path: string,
+    signal: AbortSignal,
+  ): Promise<string | null>;
   /** Fills an empty folder with exactly this revision. */
-  checkout(access: SourceAccess, at: { branch: string; revision: string }, into: string, signal: AbortSignal): Promise<void>;
+  checkout(
+    access: SourceAccess,
+    at: { branch: string; revision: string },
+    into: string,
+    signal: AbortSignal,
+  ): Promise<void>;
 }
 
 /** Lines for a step's log, beginning with `» `. */
@@ -150,9 +165,20 @@ export interface StackEngine {
   /** What runs now. Changes nothing. */
   observe(stack: StackRef, signal: AbortSignal): Promise<ObservedService[]>;
   /** Pulls what `rendered` needs. Repeating is cheap. */
-  pull(stack: StackRef, rendered: RenderedStack, credentials: RegistryCredentials | null, notice: Notice, signal: AbortSignal): Promise<void>;
+  pull(
+    stack: StackRef,
+    rendered: RenderedStack,
+    credentials: RegistryCredentials | null,
+    notice: Notice,
+    signal: AbortSignal,
+  ): Promise<void>;
   /** Makes the stack so. Repeating changes nothing. Does not wait for health. Output goes to `write`. */
-  apply(stack: StackRef, rendered: RenderedStack, write: (bytes: Uint8Array) => void, signal: AbortSignal): Promise<void>;
+  apply(
+    stack: StackRef,
+    rendered: RenderedStack,
+    write: (bytes: Uint8Array) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
   /** Waits until every service is healthy (see DESIGN §7) and proves its digest; throws `AppError` with the culprit. */
   settle(stack: StackRef, rendered: RenderedStack, notice: Notice, signal: AbortSignal): Promise<ObservedService[]>;
   /** Removes containers and networks, keeps volumes. Removing what is gone is fine. */

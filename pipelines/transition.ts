@@ -45,6 +45,7 @@ export function apply<R extends Run>(run: R, event: RunEvent, now: number): R {
       next.runner = event.runner;
       next.token = event.token;
       next.startedAt ??= now;
+      if (next.kind === 'deployment') next.baseline = event.baseline ?? null;
       return next;
     case 'step.started': {
       require('running');
@@ -59,7 +60,8 @@ export function apply<R extends Run>(run: R, event: RunEvent, now: number): R {
       require('running');
       const step = stepOf(next, event.step) ?? refuse(`there is no step ${event.step}`);
       if (step.status !== 'running') refuse(`step ${step.name} is not running`);
-      step.attempt += 1;
+      if (event.attempt !== step.attempt + 1) refuse(`attempt ${step.attempt + 1} comes next`);
+      step.attempt = event.attempt;
       step.reason = event.reason;
       return next;
     }
@@ -88,6 +90,9 @@ export function apply<R extends Run>(run: R, event: RunEvent, now: number): R {
     case 'errored':
       require('waiting', 'queued', 'running');
       return end(next, 'errored', event.reason, now);
+    case 'refused':
+      require('waiting', 'queued');
+      return end(next, 'failed', event.reason, now);
     case 'lost':
       require('running');
       return lose(next, event, now);
@@ -106,7 +111,8 @@ export const readySteps = (run: Run): Step[] => run.steps.filter((step) => isRea
 
 function isReady(run: Run, step: Step): boolean {
   if (step.status !== 'waiting') return false;
-  if (step.role === 'restore') return needsRestore(run) && !run.steps.some((other) => other.role === 'work' && isOpen(other));
+  if (step.role === 'restore')
+    return needsRestore(run) && !run.steps.some((other) => other.role === 'work' && isOpen(other));
   if (run.stop) return false;
   return step.needs.every((name) => satisfied(run, name));
 }
@@ -146,14 +152,18 @@ function settle<R extends Run>(run: R, now: number): R {
   }
   if (run.steps.some(isOpen)) return run;
   const { result, reason } = outcome(run);
-  return end(run, result, reason, now);
+  // The runner keeps its claim's token: saying the last thing twice must be answered as the first time.
+  const { token } = run;
+  return Object.assign(end(run, result, reason, now), { token });
 }
 
 function whySkipped(run: Run, step: Step): { by: 'upstream' | 'stop'; reason: string | null } | null {
   const othersOpen = run.steps.some((other) => other.role === 'work' && isOpen(other));
   if (step.role === 'restore') return othersOpen || needsRestore(run) ? null : { by: 'upstream', reason: null };
   if (run.stop) return { by: 'stop', reason: run.stop.reason };
-  const broken = step.needs.map((name) => stepOf(run, name)).find((need) => need?.status === 'finished' && breaks(need));
+  const broken = step.needs
+    .map((name) => stepOf(run, name))
+    .find((need) => need?.status === 'finished' && breaks(need));
   return broken ? { by: 'upstream', reason: `${broken.name} did not pass` } : null;
 }
 
@@ -187,6 +197,7 @@ function takeOutput(run: Run, event: Extract<RunEvent, { type: 'step.finished' }
   const { output } = event;
   if (!output) return;
   if (run.kind === 'build' && output.images) run.images.push(...output.images);
+  if (run.kind === 'build' && output.release) run.release = run.version;
   if (run.kind === 'task' && output.observed) run.observed = output.observed;
   if (run.kind !== 'deployment') return;
   const step = stepOf(run, event.step);
@@ -217,7 +228,15 @@ function release(run: Run): void {
   run.token = null;
   for (const step of run.steps) {
     if (step.skippedBy === 'condition') continue;
-    Object.assign(step, { status: 'waiting', result: null, reason: null, skippedBy: null, exitCode: null, startedAt: null, finishedAt: null });
+    Object.assign(step, {
+      status: 'waiting',
+      result: null,
+      reason: null,
+      skippedBy: null,
+      exitCode: null,
+      startedAt: null,
+      finishedAt: null,
+    });
   }
   if (run.kind === 'build') run.images = [];
 }
@@ -233,7 +252,11 @@ function lose<R extends Run>(run: R, event: Extract<RunEvent, { type: 'lost' }>,
   return run;
 }
 
-function decide<R extends Run>(run: R, event: Extract<RunEvent, { type: 'approved' | 'rejected' }>, now: number): R | null {
+function decide<R extends Run>(
+  run: R,
+  event: Extract<RunEvent, { type: 'approved' | 'rejected' }>,
+  now: number,
+): R | null {
   if (run.kind !== 'deployment') return null;
   const baseline = event.type === 'approved' ? event.baseline : run.baseline;
   const others = run.approvals.filter((approval) => approval.by !== event.by);

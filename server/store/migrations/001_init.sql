@@ -98,6 +98,8 @@ CREATE TABLE watches (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE polls (
   pipeline_id INTEGER PRIMARY KEY REFERENCES pipelines ON DELETE CASCADE,
+  -- the source (JSON) whose heads were noted; null until it was reached once
+  source TEXT,
   -- what the file at the head of the first branch asks for
   file_poll TEXT,
   polled_at INTEGER,

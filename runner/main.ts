@@ -1,0 +1,130 @@
+/** Wires a runner together: the tools it executes steps with, and the server it works for. */
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { createMasker } from '../pipelines/mask.ts';
+import type { PlannedStep } from '../pipelines/model.ts';
+import type { Claim, Clock, Queue, RunnerApi, RunnerInfo } from '../pipelines/ports.ts';
+import { stepLabels } from './labels.ts';
+import { createStepLog } from './step-log.ts';
+import { deployStep } from './steps/deploy.ts';
+import { imageStep } from './steps/image.ts';
+import { inspectStep } from './steps/inspect.ts';
+import { releaseStep } from './steps/release.ts';
+import { runStep } from './steps/run.ts';
+import type { BlobAccess, RunnerSettings, StepContext, StepOutcome } from './steps/step.ts';
+import { verifyStep } from './steps/verify.ts';
+import { removeWorkspace } from './steps/workspace.ts';
+import { sweep } from './sweep.ts';
+import { pendingRemovals } from './tools/containers.ts';
+import { scmFor } from './tools/scm.ts';
+import { Worker } from './worker.ts';
+
+export interface RunnerOptions {
+  api: RunnerApi;
+  queue: Queue;
+  clock: Clock;
+  settings: RunnerSettings;
+  allowFileSources: boolean;
+  slots: number;
+  pools: string[];
+  version: string;
+  onError(error: unknown, context: Record<string, unknown>): void;
+}
+
+export interface Runner {
+  info: RunnerInfo;
+  close(): Promise<void>;
+}
+
+/** Runners that live and die with the server's process are known by this prefix. */
+export const EMBEDDED = 'embedded-';
+
+/** Where the mirror of a source is kept: one a project and repository, so that no project reads another's. */
+export const mirrorFolder = (folder: string, project: string, url: string): string =>
+  path.join(folder, 'mirrors', createHash('sha256').update(`${project}\n${url}`).digest('hex').slice(0, 24));
+
+/** Removes what a former process left, then starts claiming. */
+export async function startRunner(options: RunnerOptions): Promise<Runner> {
+  const { api, settings, onError } = options;
+  const info = { id: `${EMBEDDED}${randomUUID()}`, name: 'embedded', pools: options.pools, slots: options.slots, version: options.version };
+  const worker = new Worker({
+    ...options,
+    info,
+    execute,
+    checkout: (claim, workspace, signal) => checkout(options, claim, workspace, signal),
+    workspaceFor: (claim) => path.join(settings.folder, 'workspaces', String(claim.runId)),
+    removeWorkspace,
+    openLog: (claim, step, attempt) => openLog(options, claim, step, attempt),
+    blobsFor: (claim) => blobAccess(api, claim),
+    labelsFor: (claim, step) => stepLabels(settings.instance, claim.runId, step),
+  });
+  await sweep(settings.instance, [], settings.folder).catch((error: unknown) => onError(error, { while: 'sweeping what a former process left' }));
+  await worker.start();
+  return {
+    info,
+    close: async () => {
+      await worker.close();
+      await pendingRemovals();
+    },
+  };
+}
+
+function execute(step: PlannedStep, context: StepContext): Promise<StepOutcome> {
+  switch (step.kind) {
+    case 'run':
+      return runStep(step, context);
+    case 'image':
+      return imageStep(step, context);
+    case 'inspect':
+      return step.of === 'workspace' ? releaseStep(step, context) : inspectStep(step, context);
+    case 'deploy':
+      return deployStep(step, context);
+    case 'verify':
+      return verifyStep(step, context);
+  }
+}
+
+async function checkout(options: RunnerOptions, claim: Claim, workspace: string, signal: AbortSignal): Promise<void> {
+  if (claim.plan.kind !== 'build') return;
+  const { source, project, branch, revision } = claim.plan;
+  const { folder, caFile } = options.settings;
+  await removeWorkspace(workspace);
+  await mkdir(workspace, { recursive: true });
+  const scm = scmFor(source.kind, { allowFile: options.allowFileSources, caFile });
+  const access = { source, credentials: claim.credentials.source, cache: mirrorFolder(folder, project, source.url) };
+  await scm.checkout(access, { branch, revision }, workspace, signal);
+}
+
+function openLog(options: RunnerOptions, claim: Claim, step: string, attempt: number) {
+  const { source, registry } = claim.credentials;
+  const secrets = [claim.secrets, source ?? {}, registry ? { password: registry.password } : {}].flatMap((each) =>
+    Object.entries(each).flatMap(([name, value]) => (name === 'username' || name === 'knownHosts' ? [] : [value])),
+  );
+  return createStepLog({
+    api: options.api,
+    ref: { runId: claim.runId, step, attempt },
+    token: claim.token,
+    masker: createMasker(secrets),
+    limit: claim.logLimit,
+    now: () => options.clock.now(),
+  });
+}
+
+function blobAccess(api: RunnerApi, claim: Claim): BlobAccess {
+  return {
+    putFile: async (file) => {
+      const hash = createHash('sha256');
+      let size = 0;
+      for await (const chunk of createReadStream(file)) {
+        hash.update(chunk as Buffer);
+        size += (chunk as Buffer).length;
+      }
+      const sha256 = hash.digest('hex');
+      await api.putBlob(claim.runId, claim.token, sha256, createReadStream(file));
+      return { sha256, size };
+    },
+    get: (sha256) => api.getBlob(claim.runId, claim.token, sha256),
+  };
+}

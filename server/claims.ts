@@ -1,0 +1,75 @@
+/** What a runner gets with a claim: the frozen plan, and only the secrets and credentials this run may have. */
+import type { DeploymentPlan, Plan, Run, Target } from '../pipelines/model.ts';
+import type { Claim } from '../pipelines/ports.ts';
+import type { Vault } from './auth/vault.ts';
+import type { Db } from './store/db.ts';
+import { engineWithTls, environmentById } from './store/environments.ts';
+import { credentialsOf, pipelineById } from './store/pipelines.ts';
+import { registryCredentials, registryOf } from './store/projects.ts';
+import { releaseById } from './store/releases.ts';
+import { planOf } from './store/runs.ts';
+import { secretsForRun } from './store/secrets.ts';
+import { stackState } from './store/stacks.ts';
+
+export class ClaimFactory {
+  readonly #db: Db;
+  readonly #vault: Vault;
+  readonly #logLimit: number;
+
+  constructor(db: Db, vault: Vault, logLimit: number) {
+    this.#db = db;
+    this.#vault = vault;
+    this.#logLimit = logLimit;
+  }
+
+  make(run: Run): Claim {
+    const plan = planOf(this.#db, run.id);
+    return {
+      runId: run.id,
+      token: run.token ?? '',
+      attempt: run.attempt,
+      run,
+      plan: this.#withTls(run, plan),
+      secrets: this.#secrets(run, plan),
+      credentials: { source: this.#source(run), registry: this.#registry(run) },
+      previous: run.kind === 'deployment' ? this.#previous(run.environmentId, run.stack) : null,
+      logLimit: this.#logLimit,
+    };
+  }
+
+  #withTls(run: Run, plan: Plan): Plan {
+    if (run.kind === 'build' || plan.kind === 'build') return plan;
+    const environment = environmentById(this.#db, run.environmentId);
+    if (!environment) throw new Error(`run ${run.id} has lost its environment`);
+    return { ...plan, engine: engineWithTls(this.#db, this.#vault, { ...environment, engine: plan.engine }) };
+  }
+
+  /** A build gets those its steps name. A deployment gets all its environment may have: the compose text names them. */
+  #secrets(run: Run, plan: Plan): Record<string, string> {
+    if (run.kind === 'task') return {};
+    const branch = run.kind === 'build' ? run.branch : (releaseById(this.#db, run.releaseId)?.branch ?? '');
+    const environmentId = run.kind === 'build' ? null : run.environmentId;
+    const all = secretsForRun(this.#db, this.#vault, { projectId: run.projectId, environmentId, branch });
+    if (run.kind === 'deployment') return all;
+    const named = new Set(plan.steps.flatMap((step) => ('secrets' in step ? step.secrets : [])));
+    return Object.fromEntries(Object.entries(all).filter(([name]) => named.has(name)));
+  }
+
+  #source(run: Run): Claim['credentials']['source'] {
+    if (run.kind !== 'build') return null;
+    const pipeline = pipelineById(this.#db, run.pipelineId);
+    return pipeline ? credentialsOf(this.#db, this.#vault, pipeline) : null;
+  }
+
+  #registry(run: Run): Claim['credentials']['registry'] {
+    const own = run.kind === 'build' ? null : run.environmentId;
+    const owner = own !== null && registryOf(this.#db, run.projectId, own) ? own : null;
+    return registryCredentials(this.#db, this.#vault, run.projectId, owner);
+  }
+
+  /** The release that runs, with the text, files and variables it was deployed with. */
+  #previous(environmentId: number, stack: string): Target | null {
+    const { current } = stackState(this.#db, environmentId, stack);
+    return current && (planOf(this.#db, current.runId) as DeploymentPlan).target;
+  }
+}

@@ -1,0 +1,235 @@
+/** The composition root of the server: the only place where its parts meet. */
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import pino, { type Logger } from 'pino';
+import { notFound } from '../pipelines/errors.ts';
+import type { BuildRun, Run } from '../pipelines/model.ts';
+import { EMBEDDED, mirrorFolder, type Runner, startRunner } from '../runner/main.ts';
+import { LocalQueue } from '../runner/queue/local.ts';
+import { scmFor } from '../runner/tools/scm.ts';
+import { createApp } from './app.ts';
+import { seedAdmin } from './auth/seed.ts';
+import { createVault, secretKey, type Vault } from './auth/vault.ts';
+import { BlobStore } from './blobs.ts';
+import { Bus } from './bus.ts';
+import { ClaimFactory } from './claims.ts';
+import { systemClock } from './clock.ts';
+import { type Config, readConfig } from './config.ts';
+import { consequences } from './consequences.ts';
+import { Coordinator } from './coordinator.ts';
+import { DiskGuard } from './disk.ts';
+import { Ledger } from './ledger.ts';
+import { LogStore } from './logs.ts';
+import { createSmtpMailer } from './notify/mailer.ts';
+import { messageFor } from './notify/messages.ts';
+import { createOutbox } from './notify/outbox.ts';
+import { Promoter } from './promoter.ts';
+import { queueView } from './queue-view.ts';
+import { Reaper } from './reaper.ts';
+import type { Services } from './services.ts';
+import { change, type Db, openDb, row } from './store/db.ts';
+import { eventsSince, lastEvent } from './store/events.ts';
+import { credentialsOf, type Pipeline, pipelineById } from './store/pipelines.ts';
+import { releaseOf, releasesOf, setBlocked, stacksOf } from './store/releases.ts';
+import { artifactsOf, build, builds, deployment, deployments, runById, testsOf } from './store/runs.ts';
+import { stackStates } from './store/stacks.ts';
+import { projectById } from './store/projects.ts';
+import { Trigger } from './trigger.ts';
+import { VERSION } from './version.ts';
+import { Watcher } from './watcher.ts';
+
+export interface RunningServer {
+  url: string;
+  stop(): Promise<void>;
+}
+
+/** Every part of a server, made but not started. */
+export function compose(config: Config, logger: Logger) {
+  mkdirSync(config.data, { recursive: true, mode: 0o700 });
+  const clock = systemClock;
+  const db = openDb(path.join(config.data, 'slipway.db'));
+  const vault = createVault(secretKey(config));
+  const disk = new DiskGuard(config.data);
+  const logs = new LogStore(path.join(config.data, 'logs'));
+  const blobs = new BlobStore(path.join(config.data, 'blobs'));
+  const bus = new Bus();
+  const queue = new LocalQueue();
+  const ledger = new Ledger(db, clock);
+  ledger.follow(consequences);
+  const onError = (error: unknown, context: Record<string, unknown>) => logger.error({ err: error, ...context }, 'internal error');
+  const intakeOpen = () => disk.open;
+  const coordinator = new Coordinator({
+    db,
+    ledger,
+    clock,
+    logs,
+    blobs,
+    claims: new ClaimFactory(db, vault, config.logLimit),
+    intakeOpen,
+    onError,
+  });
+  const scm = (pipeline: Pipeline) => scmFor(pipeline.source.kind, { allowFile: config.allowFileSources, caFile: config.caFile });
+  const access = (pipeline: Pipeline) => sourceAccess(db, vault, config, pipeline);
+  const trigger = new Trigger({ db, ledger, clock, scm, access, intakeOpen });
+  const promoter = new Promoter(db, ledger, clock);
+  const watcher = new Watcher({ db, ledger, clock, trigger, timezone: config.timezone, onError });
+  const reaper = new Reaper({ db, ledger, clock, queue, disk, onError });
+  const mailer = config.smtpUrl === null ? null : createSmtpMailer(config.smtpUrl, { caFile: config.caFile });
+  const messages = { db, logs, from: config.mailFrom, publicUrl: () => config.publicUrl };
+  const outbox = createOutbox({ db, mailer, compose: (mail) => messageFor(messages, mail), clock, logger });
+  ledger.onCommit(({ events, moves }) => {
+    for (const event of events) bus.publish(event);
+    for (const { after, before } of moves) {
+      if (after.status === 'queued') queue.dispatch({ runId: after.id, attempt: after.attempt, pool: after.pool });
+      if (after.status === 'finished' && before?.status === 'running') void logs.release(after.id).catch((error) => onError(error, { run: after.id }));
+    }
+    outbox.kick();
+  });
+  return { clock, db, vault, disk, logs, blobs, bus, queue, ledger, coordinator, trigger, promoter, watcher, reaper, mailer, outbox, onError };
+}
+
+type Parts = ReturnType<typeof compose>;
+
+function sourceAccess(db: Db, vault: Vault, config: Config, pipeline: Pipeline) {
+  const project = projectById(db, pipeline.projectId)?.slug ?? '';
+  return {
+    source: pipeline.source,
+    credentials: credentialsOf(db, vault, pipeline),
+    cache: mirrorFolder(config.data, project, pipeline.source.url),
+  };
+}
+
+/** Names this installation on every engine it touches. */
+function instanceId(db: Db): string {
+  change(db, "INSERT OR IGNORE INTO meta (key, value) VALUES ('instance', ?)", randomUUID());
+  return (row<{ value: string }>(db, "SELECT value FROM meta WHERE key = 'instance'") as { value: string }).value;
+}
+
+function servicesOf(parts: Parts): Services {
+  const { db, ledger, clock, logs, blobs, bus, coordinator, trigger, promoter, disk } = parts;
+  return {
+    runs: {
+      build: (pipelineId, number) => build(db, pipelineId, number),
+      builds: (pipelineId, filter) => builds(db, pipelineId, filter),
+      deployment: (environmentId, number) => deployment(db, environmentId, number),
+      deployments: (environmentId, page) => deployments(db, environmentId, page),
+      tests: (runId) => testsOf(db, runId),
+      artifacts: (runId) => artifactsOf(db, runId),
+      open: () => queueView(db, coordinator.runners()),
+    },
+    releases: {
+      get: (projectId, stack, version) => releaseOf(db, projectId, stack, version),
+      list: (projectId, page) => releasesOf(db, projectId, page),
+      block: (release, reason, actor) =>
+        ledger.write((tx) => setBlocked(tx.db, release.id, { by: actor.name, reason, at: clock.now() })),
+      stacksOf: (projectId) => stacksOf(db, projectId),
+    },
+    stacks: { states: (environmentId) => stackStates(db, environmentId) },
+    trigger: {
+      manual: (pipeline, request, actor) => trigger.manual(pipeline, request, actor),
+      retry: (run, actor) => trigger.retry(run, pipelineOf(db, run), actor),
+      firstSight: (pipeline) => trigger.firstSight(pipeline),
+      branches: (pipeline) => trigger.branches(pipeline),
+      revisions: (pipeline, branch, limit) => trigger.revisions(pipeline, branch, limit),
+      test: (pipeline) => trigger.test(pipeline),
+    },
+    promoter,
+    coordinator: {
+      cancel: <R extends Run>(run: R, actor: { name: string }, reason: string) => coordinator.cancel(run.id, actor.name, reason) as R,
+    },
+    logs: {
+      stat: (ref) => logs.stat(ref),
+      read: (ref, from, to) => logs.read(ref, from, to),
+      follow: (ref, from, signal) => logs.follow(ref, from, signal, () => runById(db, ref.runId)?.status === 'finished'),
+      search: (ref, query, limit) => logs.search(ref, query, limit),
+    },
+    blobs: { stream: (sha256) => blobs.stream(sha256) },
+    events: { since: (id, limit) => eventsSince(db, id, limit), last: () => lastEvent(db), subscribe: (listener) => bus.subscribe(listener) },
+    health: {
+      ready: () => ({
+        ok: disk.open,
+        checks: { database: 'ok', disk: disk.open ? 'ok' : 'nearly full: new builds are not taken', smtp: parts.mailer ? 'set' : 'not set' },
+      }),
+    },
+  };
+}
+
+function pipelineOf(db: Db, run: BuildRun): Pipeline {
+  const pipeline = pipelineById(db, run.pipelineId);
+  if (!pipeline) throw notFound('its pipeline is gone');
+  return pipeline;
+}
+
+/** Starts everything, prints the line that says so, and resolves when the server answers. */
+export async function startServer(env: NodeJS.ProcessEnv): Promise<RunningServer> {
+  const config = readConfig(env);
+  const logger = pino({ level: env.LOG_LEVEL ?? 'warn' }, pino.destination({ fd: 2, sync: true }));
+  const parts = compose(config, logger);
+  const password = await seedAdmin(parts.db, config, parts.clock.now());
+  await parts.disk.check();
+  const app = createApp({ db: parts.db, config, services: servicesOf(parts), vault: parts.vault, logger });
+  const server = config.tlsCert && config.tlsKey ? createSecureServer({ cert: readFileSync(config.tlsCert), key: readFileSync(config.tlsKey) }, app) : createServer(app);
+  parts.coordinator.recover((runner) => runner.startsWith(EMBEDDED));
+  await listen(server, config);
+  const url = addressOf(server, config);
+  if (config.port === 0) config.publicUrl = url;
+  const starting = config.runnerSlots > 0 ? startEmbeddedRunner(parts, config) : Promise.resolve(null);
+  parts.watcher.start();
+  parts.reaper.start();
+  parts.outbox.start();
+  process.stdout.write(`slipway listening on ${url}\n`);
+  if (password) process.stdout.write(`administrator: admin\none-time password: ${password}\n`);
+  return { url, stop: () => stop(parts, server, starting) };
+}
+
+function startEmbeddedRunner(parts: Parts, config: Config): Promise<Runner | null> {
+  return startRunner({
+    api: parts.coordinator,
+    queue: parts.queue,
+    clock: parts.clock,
+    settings: { instance: instanceId(parts.db), folder: config.data, allowHostSteps: config.allowHostSteps, caFile: config.caFile },
+    allowFileSources: config.allowFileSources,
+    slots: config.runnerSlots,
+    pools: ['default'],
+    version: VERSION,
+    onError: parts.onError,
+  }).catch((error: unknown) => {
+    parts.onError(error, { while: 'starting the embedded runner' });
+    return null;
+  });
+}
+
+function listen(server: Server, { port, host }: Config): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function addressOf(server: Server, { host, tlsCert }: Config): string {
+  const { port } = server.address() as AddressInfo;
+  return `${tlsCert ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/** Intake first, then the runner, then what it reports to. Runs that were under way are found lost at the next start. */
+async function stop(parts: Parts, server: Server, runner: Promise<Runner | null>): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  await parts.watcher.close();
+  parts.reaper.close();
+  await (await runner)?.close();
+  await parts.outbox.stop();
+  parts.coordinator.close();
+  await parts.queue.close();
+  parts.mailer?.close();
+  server.closeAllConnections();
+  await closed;
+  parts.db.close();
+}

@@ -1,0 +1,152 @@
+/** What the HTTP side asks of the core. Routes know this and the configuration stores; nothing else. */
+import type { Readable } from 'node:stream';
+import type { Artifact, BuildRun, Change, DeploymentRun, Environment, Gate, Release, Result, Run, TestResult } from '../pipelines/model.ts';
+import type { Head, LogRef } from '../pipelines/ports.ts';
+import type { StoredEvent } from './store/events.ts';
+import type { Pipeline } from './store/pipelines.ts';
+import type { StackState } from './store/stacks.ts';
+
+export type { StackState, StoredEvent };
+
+/** Who asks. `userId` is null for Slipway itself. */
+export interface Actor {
+  userId: number | null;
+  name: string;
+  admin: boolean;
+}
+
+export interface BuildRequest {
+  branch?: string;
+  revision?: string;
+  parameters?: Record<string, string>;
+  /** The same key with the same request answers the build it made the first time. */
+  idempotencyKey?: string;
+}
+
+export interface DeployRequest {
+  release: string;
+  stack?: string;
+  note?: string;
+  override?: string;
+  /** Not before this time, epoch ms. */
+  at?: number;
+}
+
+export interface RollbackRequest {
+  stack?: string;
+  /** A version; the one before the current where left out. */
+  to?: string;
+  reason: string;
+}
+
+/** Newest first; `before` is the number (or id) of the last item seen. */
+export interface Page {
+  before?: number;
+  limit: number;
+}
+
+export interface StoredTest extends TestResult {
+  step: string;
+  /** Number of the first run in the present streak that failed it. */
+  since?: number;
+}
+
+/** A run that is waiting, queued or running, and why it is not further. */
+export interface QueueItem {
+  runId: number;
+  kind: Run['kind'];
+  projectId: number;
+  /** Name of the pipeline, or of the environment. */
+  owner: string;
+  number: number;
+  status: Run['status'];
+  pool: string;
+  runner: string | null;
+  queuedAt: number;
+  startedAt: number | null;
+  reason: string | null;
+}
+
+/** What a promotion would change, against what runs now in the target. */
+export interface Diff {
+  stack: string;
+  release: string;
+  /** The release that runs now; null where nothing does. */
+  current: string | null;
+  /** Of all skipped releases, newest first. */
+  changes: Change[];
+  images: { name: string; from: string | null; to: string | null }[];
+  compose: { from: string | null; to: string };
+  variables: { name: string; from: string | null; to: string | null }[];
+  /** Names of secrets that changed; never values. */
+  secrets: string[];
+  tests: { total: number; passed: number; failed: number; skipped: number };
+  gates: Gate[];
+}
+
+export interface LogMatches {
+  count: number;
+  lines: { line: number; offset: number; text: string }[];
+}
+
+export interface Services {
+  runs: {
+    build(pipelineId: number, number: number): BuildRun | undefined;
+    builds(pipelineId: number, filter: Page & { branch?: string; result?: Result }): BuildRun[];
+    deployment(environmentId: number, number: number): DeploymentRun | undefined;
+    deployments(environmentId: number, page: Page): DeploymentRun[];
+    tests(runId: number): StoredTest[];
+    artifacts(runId: number): Artifact[];
+    open(): QueueItem[];
+  };
+  releases: {
+    get(projectId: number, stack: string, version: string): Release | undefined;
+    /** `before` is a release's id. */
+    list(projectId: number, page: Page & { stack?: string }): Release[];
+    block(release: Release, reason: string, actor: Actor): void;
+    stacksOf(projectId: number): string[];
+  };
+  stacks: {
+    states(environmentId: number): StackState[];
+  };
+  trigger: {
+    manual(pipeline: Pipeline, request: BuildRequest, actor: Actor): Promise<BuildRun>;
+    retry(run: BuildRun, actor: Actor): Promise<BuildRun>;
+    /** Reads the branch heads and sets the cursors without building; never throws. */
+    firstSight(pipeline: Pipeline): Promise<{ error: string | null }>;
+    branches(pipeline: Pipeline): Promise<Head[]>;
+    revisions(pipeline: Pipeline, branch: string, limit: number): Promise<Change[]>;
+    test(pipeline: Pipeline): Promise<{ ok: boolean; error: string | null; branches: Head[] }>;
+  };
+  promoter: {
+    /** Throws a conflict with `gates` where waiting cannot open them. */
+    promote(environment: Environment, request: DeployRequest, actor: Actor): DeploymentRun;
+    rollback(environment: Environment, request: RollbackRequest, actor: Actor): DeploymentRun;
+    approve(run: DeploymentRun, comment: string, actor: Actor): DeploymentRun;
+    reject(run: DeploymentRun, comment: string, actor: Actor): DeploymentRun;
+    diff(environment: Environment, release: Release): Promise<Diff>;
+  };
+  coordinator: {
+    cancel<R extends Run>(run: R, actor: Actor, reason: string): R;
+  };
+  logs: {
+    /** Null where nothing was written yet. */
+    stat(ref: LogRef): { length: number; closed: boolean } | null;
+    /** Bytes `from` (inclusive) to `to` (exclusive). */
+    read(ref: LogRef, from: number, to: number): Readable;
+    /** Bytes from `from` on, until the log is closed or `signal` aborts. */
+    follow(ref: LogRef, from: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
+    search(ref: LogRef, query: string, limit: number): Promise<LogMatches>;
+  };
+  blobs: {
+    stream(sha256: string): Readable;
+  };
+  events: {
+    since(id: number, limit: number): StoredEvent[];
+    last(): number;
+    subscribe(listener: (event: StoredEvent) => void): () => void;
+  };
+  health: {
+    ready(): { ok: boolean; checks: Record<string, string> };
+  };
+}

@@ -1,0 +1,169 @@
+/** Pipelines: a definition bound to a source; the credentials are sealed. */
+import type { SourceCredentials, SourceSpec } from '../../pipelines/model.ts';
+import type { Vault } from '../auth/vault.ts';
+import { change, type Db, row, rows } from './db.ts';
+import { secretValue } from './secrets.ts';
+
+export interface Pipeline {
+  id: number;
+  projectId: number;
+  name: string;
+  source: SourceSpec;
+  /** Path of the pipeline file in the repository. */
+  file: string;
+  /** The file's text, where it is kept on the server. */
+  definition: string | null;
+  /** Cron that overrides the file's. */
+  poll: string | null;
+  hasCredentials: boolean;
+  hasHookSecret: boolean;
+  createdAt: number;
+}
+
+/** `secret` names a secret of the project instead. */
+export type StoredCredentials = SourceCredentials | { secret: string };
+
+interface PipelineRow {
+  id: number;
+  project_id: number;
+  name: string;
+  source_json: string;
+  credentials_sealed: string | null;
+  hook_secret_sealed: string | null;
+  file: string;
+  definition: string | null;
+  poll: string | null;
+  created_at: number;
+}
+
+const toPipeline = (p: PipelineRow): Pipeline => ({
+  id: p.id,
+  projectId: p.project_id,
+  name: p.name,
+  source: JSON.parse(p.source_json),
+  file: p.file,
+  definition: p.definition,
+  poll: p.poll,
+  hasCredentials: p.credentials_sealed !== null,
+  hasHookSecret: p.hook_secret_sealed !== null,
+  createdAt: p.created_at,
+});
+
+const one = (db: Db, where: string, ...params: unknown[]): Pipeline | undefined => {
+  const found = row<PipelineRow>(db, `SELECT * FROM pipelines WHERE ${where}`, ...params);
+  return found && toPipeline(found);
+};
+
+export const pipelineById = (db: Db, id: number): Pipeline | undefined => one(db, 'id = ?', id);
+export const pipelineByName = (db: Db, projectId: number, name: string): Pipeline | undefined =>
+  one(db, 'project_id = ? AND name = ?', projectId, name);
+export const pipelinesOf = (db: Db, projectId: number): Pipeline[] =>
+  rows<PipelineRow>(db, 'SELECT * FROM pipelines WHERE project_id = ? ORDER BY name', projectId).map(toPipeline);
+/** Of all projects: for the watcher. */
+export const pipelinesAll = (db: Db): Pipeline[] => rows<PipelineRow>(db, 'SELECT * FROM pipelines ORDER BY id').map(toPipeline);
+
+export function savePipeline(
+  db: Db,
+  pipeline: Pick<Pipeline, 'projectId' | 'name' | 'source' | 'file' | 'definition' | 'poll'>,
+  now: number,
+): Pipeline {
+  change(
+    db,
+    `INSERT INTO pipelines (project_id, name, source_json, file, definition, poll, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (project_id, name) DO UPDATE SET source_json = excluded.source_json, file = excluded.file,
+       definition = excluded.definition, poll = excluded.poll`,
+    pipeline.projectId,
+    pipeline.name,
+    JSON.stringify(pipeline.source),
+    pipeline.file,
+    pipeline.definition,
+    pipeline.poll,
+    now,
+  );
+  return pipelineByName(db, pipeline.projectId, pipeline.name) as Pipeline;
+}
+
+export const deletePipeline = (db: Db, id: number): void => void change(db, 'DELETE FROM pipelines WHERE id = ?', id);
+
+// ---- write-only fields -------------------------------------------------------------------------------------------------
+
+type Sealed = 'credentials_sealed' | 'hook_secret_sealed';
+const context = (column: Sealed, id: number) => `pipeline.${column}:${id}`;
+
+function setSealed(db: Db, vault: Vault, id: number, column: Sealed, text: string | null): void {
+  const sealed = text === null ? null : vault.seal(text, context(column, id));
+  change(db, `UPDATE pipelines SET ${column} = ? WHERE id = ?`, sealed, id);
+}
+function openSealed(db: Db, vault: Vault, id: number, column: Sealed): string | null {
+  const sealed = row<Record<Sealed, string | null>>(db, `SELECT ${column} FROM pipelines WHERE id = ?`, id)?.[column] ?? null;
+  return sealed === null ? null : vault.open(sealed, context(column, id));
+}
+
+export const setCredentials = (db: Db, vault: Vault, id: number, credentials: StoredCredentials | null): void =>
+  setSealed(db, vault, id, 'credentials_sealed', credentials && JSON.stringify(credentials));
+export const setHookSecret = (db: Db, vault: Vault, id: number, secret: string | null): void =>
+  setSealed(db, vault, id, 'hook_secret_sealed', secret);
+export const hookSecret = (db: Db, vault: Vault, id: number): string | null => openSealed(db, vault, id, 'hook_secret_sealed');
+
+const storedCredentials = (db: Db, vault: Vault, id: number): StoredCredentials | null => {
+  const text = openSealed(db, vault, id, 'credentials_sealed');
+  return text === null ? null : (JSON.parse(text) as StoredCredentials);
+};
+
+/** What the source is reached with. A secret of the project holds a private key, `username:password`, or a token. */
+export function credentialsOf(db: Db, vault: Vault, pipeline: Pipeline): SourceCredentials | null {
+  const stored = storedCredentials(db, vault, pipeline.id);
+  if (stored === null || !('secret' in stored)) return stored;
+  const value = secretValue(db, vault, { projectId: pipeline.projectId, environmentId: null }, stored.secret);
+  if (value === null) return null;
+  if (value.startsWith('-----BEGIN')) return { sshKey: value };
+  const [, username, password] = /^([^:\s]+):(\S+)$/.exec(value) ?? [];
+  return username && password ? { username, password } : { token: value };
+}
+
+/** Names of the pipelines that use a secret as their credentials. */
+export const pipelinesUsing = (db: Db, vault: Vault, projectId: number, secret: string): string[] =>
+  pipelinesOf(db, projectId).flatMap(({ id, name }) => {
+    const stored = storedCredentials(db, vault, id);
+    return stored && 'secret' in stored && stored.secret === secret ? [name] : [];
+  });
+
+// ---- what holds it, and what was seen of its source ----------------------------------------------------------------------
+
+/** What stands in the way of deleting it: sentences. */
+export function holdersOfPipeline(db: Db, pipeline: Pipeline): string[] {
+  const deployed = rows<{ stack: string; environment: string }>(
+    db,
+    `SELECT s.name AS stack, e.name AS environment FROM stacks AS s
+     JOIN environments AS e ON e.project_id = s.project_id
+     JOIN stack_states AS x ON x.environment_id = e.id AND x.stack = s.name
+     WHERE s.pipeline_id = ? AND x.current_json IS NOT NULL`,
+    pipeline.id,
+  );
+  const open = rows<{ number: number }>(db, "SELECT number FROM runs WHERE pipeline_id = ? AND status <> 'finished'", pipeline.id);
+  return [
+    ...deployed.map(({ stack, environment }) => `its stack ${stack} is deployed in ${environment}`),
+    ...open.map(({ number }) => `build ${number} is not finished`),
+  ];
+}
+
+export interface Watch {
+  branch: string;
+  revision: string;
+  notedAt: number;
+}
+export interface Poll {
+  poll: string | null;
+  polledAt: number | null;
+  reachedAt: number | null;
+  error: string | null;
+}
+
+export const watchesOf = (db: Db, pipelineId: number): Watch[] =>
+  rows(db, 'SELECT branch, revision, noted_at AS notedAt FROM watches WHERE pipeline_id = ? ORDER BY branch', pipelineId);
+export const lastPoll = (db: Db, pipelineId: number): Poll =>
+  row<Poll>(
+    db,
+    'SELECT file_poll AS poll, polled_at AS polledAt, reached_at AS reachedAt, error FROM polls WHERE pipeline_id = ?',
+    pipelineId,
+  ) ?? { poll: null, polledAt: null, reachedAt: null, error: null };
