@@ -4,8 +4,8 @@ import { createReadStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { createMasker } from '../pipelines/mask.ts';
-import type { PlannedStep } from '../pipelines/model.ts';
-import type { Claim, Clock, Queue, RunnerApi, RunnerInfo } from '../pipelines/ports.ts';
+import type { PlannedStep, SourceSpec } from '../pipelines/model.ts';
+import type { Claim, Clock, Queue, RunnerApi, RunnerInfo, Scm } from '../pipelines/ports.ts';
 import { stepLabels } from './labels.ts';
 import { createStepLog } from './step-log.ts';
 import { deployStep } from './steps/deploy.ts';
@@ -18,7 +18,6 @@ import { verifyStep } from './steps/verify.ts';
 import { removeWorkspace } from './steps/workspace.ts';
 import { sweep } from './sweep.ts';
 import { pendingRemovals } from './tools/containers.ts';
-import { scmFor } from './tools/scm.ts';
 import { Worker } from './worker.ts';
 
 export interface RunnerOptions {
@@ -26,7 +25,7 @@ export interface RunnerOptions {
   queue: Queue;
   clock: Clock;
   settings: RunnerSettings;
-  allowFileSources: boolean;
+  scm(kind: SourceSpec['kind']): Scm;
   slots: number;
   pools: string[];
   version: string;
@@ -60,7 +59,7 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
     blobsFor: (claim) => blobAccess(api, claim),
     labelsFor: (claim, step) => stepLabels(settings.instance, claim.runId, step),
   });
-  await sweep(settings.instance, [], settings.folder).catch((error: unknown) => onError(error, { while: 'sweeping what a former process left' }));
+  await sweep(settings, [], AbortSignal.timeout(60_000)).catch((error: unknown) => onError(error, { while: 'sweeping what a former process left' }));
   await worker.start();
   return {
     info,
@@ -89,12 +88,11 @@ function execute(step: PlannedStep, context: StepContext): Promise<StepOutcome> 
 async function checkout(options: RunnerOptions, claim: Claim, workspace: string, signal: AbortSignal): Promise<void> {
   if (claim.plan.kind !== 'build') return;
   const { source, project, branch, revision } = claim.plan;
-  const { folder, caFile } = options.settings;
   await removeWorkspace(workspace);
   await mkdir(workspace, { recursive: true });
-  const scm = scmFor(source.kind, { allowFile: options.allowFileSources, caFile });
-  const access = { source, credentials: claim.credentials.source, cache: mirrorFolder(folder, project, source.url) };
-  await scm.checkout(access, { branch, revision }, workspace, signal);
+  const cache = mirrorFolder(options.settings.folder, project, source.url);
+  const access = { source, credentials: claim.credentials.source, cache };
+  await options.scm(source.kind).checkout(access, { branch, revision }, workspace, signal);
 }
 
 function openLog(options: RunnerOptions, claim: Claim, step: string, attempt: number) {

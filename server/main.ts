@@ -8,9 +8,11 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import pino, { type Logger } from 'pino';
 import { notFound } from '../pipelines/errors.ts';
-import type { BuildRun, Run } from '../pipelines/model.ts';
+import type { BuildRun, Run, SourceSpec } from '../pipelines/model.ts';
+import type { Scm } from '../pipelines/ports.ts';
 import { EMBEDDED, mirrorFolder, type Runner, startRunner } from '../runner/main.ts';
 import { LocalQueue } from '../runner/queue/local.ts';
+import type { GitOptions } from '../runner/tools/git-command.ts';
 import { scmFor } from '../runner/tools/scm.ts';
 import { createApp } from './app.ts';
 import { seedAdmin } from './auth/seed.ts';
@@ -43,6 +45,9 @@ import { Trigger } from './trigger.ts';
 import { VERSION } from './version.ts';
 import { Watcher } from './watcher.ts';
 
+/** A question to a repository's server may take so long, ms. */
+const SCM_TIMEOUT = 20_000;
+
 export interface RunningServer {
   url: string;
   stop(): Promise<void>;
@@ -73,9 +78,10 @@ export function compose(config: Config, logger: Logger) {
     intakeOpen,
     onError,
   });
-  const scm = (pipeline: Pipeline) => scmFor(pipeline.source.kind, { allowFile: config.allowFileSources, caFile: config.caFile });
+  const instance = instanceId(db);
+  const scm = sourceTools({ allowFile: config.allowFileSources, caFile: config.caFile, timeoutMs: SCM_TIMEOUT, instance });
   const access = (pipeline: Pipeline) => sourceAccess(db, vault, config, pipeline);
-  const trigger = new Trigger({ db, ledger, clock, scm, access, intakeOpen });
+  const trigger = new Trigger({ db, ledger, clock, scm: (pipeline) => scm(pipeline.source.kind), access, intakeOpen });
   const promoter = new Promoter(db, ledger, clock);
   const watcher = new Watcher({ db, ledger, clock, trigger, timezone: config.timezone, onError });
   const reaper = new Reaper({ db, ledger, clock, queue, disk, onError });
@@ -90,10 +96,20 @@ export function compose(config: Config, logger: Logger) {
     }
     outbox.kick();
   });
-  return { clock, db, vault, disk, logs, blobs, bus, queue, ledger, coordinator, trigger, promoter, watcher, reaper, mailer, outbox, onError };
+  return { clock, db, vault, instance, scm, disk, logs, blobs, bus, queue, ledger, coordinator, trigger, promoter, watcher, reaper, mailer, outbox, onError };
 }
 
 type Parts = ReturnType<typeof compose>;
+
+/** One tool a kind of source: it keeps the turns at its mirrors. */
+function sourceTools(options: GitOptions): (kind: SourceSpec['kind']) => Scm {
+  const made = new Map<SourceSpec['kind'], Scm>();
+  return (kind) => {
+    const scm = made.get(kind) ?? scmFor(kind, options);
+    made.set(kind, scm);
+    return scm;
+  };
+}
 
 function sourceAccess(db: Db, vault: Vault, config: Config, pipeline: Pipeline) {
   const project = projectById(db, pipeline.projectId)?.slug ?? '';
@@ -192,8 +208,8 @@ function startEmbeddedRunner(parts: Parts, config: Config): Promise<Runner | nul
     api: parts.coordinator,
     queue: parts.queue,
     clock: parts.clock,
-    settings: { instance: instanceId(parts.db), folder: config.data, allowHostSteps: config.allowHostSteps, caFile: config.caFile },
-    allowFileSources: config.allowFileSources,
+    settings: { instance: parts.instance, folder: config.data, allowHostSteps: config.allowHostSteps, caFile: config.caFile },
+    scm: parts.scm,
     slots: config.runnerSlots,
     pools: ['default'],
     version: VERSION,

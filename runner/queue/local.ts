@@ -4,7 +4,7 @@ import type { Queue } from '../../pipelines/ports.ts';
 export class LocalQueue implements Queue {
   readonly #consumers = new Set<{ pools: string[]; handle: () => void }>();
 
-  dispatch(hint: { pool: string }): void {
+  dispatch(hint: { runId: number; attempt: number; pool: string }): void {
     for (const { pools, handle } of this.#consumers) if (pools.includes(hint.pool)) setImmediate(handle);
   }
 
