@@ -61,24 +61,13 @@ function blocked({ release }: GateInput): Gate {
 
 function branch({ environment, release }: GateInput): Gate | null {
   if (!environment.branches) return null;
-  if (matches(environment.branches, release.branch))
+  if (matchesAny(environment.branches, release.branch))
     return open('branch', `Branch ${release.branch} may come to ${environment.name}.`);
   const allowed = environment.branches.join(', ');
   return refuses(
     'branch',
     `${environment.name} takes releases of ${allowed}; this one is of ${release.branch}. An administrator of the project can change that.`,
   );
-}
-
-/** `*` stands for anything within a path segment, `**` for anything. */
-function matches(patterns: readonly string[], name: string): boolean {
-  return patterns.some((pattern) => {
-    const source = pattern
-      .split(/(\*\*|\*)/)
-      .map((part) => (part === '**' ? '.*' : part === '*' ? '[^/]*' : part.replace(/[.+?^${}()|[\]\\]/g, '\\$&')))
-      .join('');
-    return new RegExp(`^${source}$`).test(name);
-  });
 }
 
 function after({ environment, release, passedIn }: GateInput): Gate | null {

@@ -70,7 +70,9 @@ export class Attempt {
     } finally {
       this.abandon('done');
       await beating;
-      await this.#deps.removeWorkspace(this.#workspace).catch((error: unknown) => this.#complain(error, 'removing the workspace'));
+      await this.#deps
+        .removeWorkspace(this.#workspace)
+        .catch((error: unknown) => this.#complain(error, 'removing the workspace'));
     }
   }
 
@@ -112,7 +114,12 @@ export class Attempt {
       const attempt = this.#run.steps.find((step) => step.name === name)?.attempt ?? 1;
       const outcome = await this.#once(planned, attempt);
       if (outcome.result === 'failed' && tries < planned.retry && !this.#stopped) {
-        await this.#report({ type: 'step.retried', step: name, attempt: attempt + 1, reason: outcome.reason ?? 'failed' });
+        await this.#report({
+          type: 'step.retried',
+          step: name,
+          attempt: attempt + 1,
+          reason: outcome.reason ?? 'failed',
+        });
         await this.#pause(RETRY_PAUSE);
         continue;
       }
@@ -130,7 +137,11 @@ export class Attempt {
     const disarm = planned.timeout === null ? () => {} : this.#deps.clock.after(planned.timeout, () => limit.abort());
     const signal = AbortSignal.any([this.#over.signal, limit.signal, ...(restoring ? [] : [this.#stop.signal])]);
     try {
-      const outcome = await withGrace(this.#deps.execute(planned, this.#context(planned, attempt, log, signal)), signal, this.#deps.clock);
+      const outcome = await withGrace(
+        this.#deps.execute(planned, this.#context(planned, attempt, log, signal)),
+        signal,
+        this.#deps.clock,
+      );
       return withReason(outcome, log);
     } catch (error) {
       this.#over.signal.throwIfAborted();
@@ -146,10 +157,16 @@ export class Attempt {
   #judge(error: unknown, planned: PlannedStep, limit: AbortSignal, restoring: boolean): Finished {
     const none = { exitCode: null } as const;
     if (this.#stopped && !restoring) {
-      return { ...none, result: this.#stopped.kind === 'timeout' ? 'failed' : 'cancelled', reason: this.#stopped.reason };
+      return {
+        ...none,
+        result: this.#stopped.kind === 'timeout' ? 'failed' : 'cancelled',
+        reason: this.#stopped.reason,
+      };
     }
-    if (limit.aborted) return { ...none, result: 'failed', reason: `timed out after ${(planned.timeout ?? 0) / 1000} s` };
-    if (error instanceof AppError && error.code === 'invalid') return { ...none, result: 'failed', reason: error.message };
+    if (limit.aborted)
+      return { ...none, result: 'failed', reason: `timed out after ${(planned.timeout ?? 0) / 1000} s` };
+    if (error instanceof AppError && error.code === 'invalid')
+      return { ...none, result: 'failed', reason: error.message };
     if (!(error instanceof AppError)) this.#complain(error, planned.name);
     return { ...none, result: 'errored', reason: messageOf(error) };
   }
@@ -208,7 +225,11 @@ export class Attempt {
     } else if (directive.do === 'stop' && !this.#stopped) {
       this.#stopped = directive;
       if (this.#run.status === 'running') {
-        this.#run = apply(this.#run, { type: 'stop', kind: directive.kind, by: null, reason: directive.reason }, this.#deps.clock.now());
+        this.#run = apply(
+          this.#run,
+          { type: 'stop', kind: directive.kind, by: null, reason: directive.reason },
+          this.#deps.clock.now(),
+        );
       }
       this.#stop.abort(new Error(directive.reason));
     }

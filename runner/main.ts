@@ -47,7 +47,13 @@ export const mirrorFolder = (folder: string, project: string, url: string): stri
 /** Removes what a former process left, then starts claiming. */
 export async function startRunner(options: RunnerOptions): Promise<Runner> {
   const { api, settings, onError } = options;
-  const info = { id: `${EMBEDDED}${randomUUID()}`, name: 'embedded', pools: options.pools, slots: options.slots, version: options.version };
+  const info = {
+    id: `${EMBEDDED}${randomUUID()}`,
+    name: 'embedded',
+    pools: options.pools,
+    slots: options.slots,
+    version: options.version,
+  };
   const worker = new Worker({
     ...options,
     info,
@@ -59,7 +65,9 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
     blobsFor: (claim) => blobAccess(api, claim),
     labelsFor: (claim, step) => stepLabels(settings.instance, claim.runId, step),
   });
-  await sweep(settings, [], AbortSignal.timeout(60_000)).catch((error: unknown) => onError(error, { while: 'sweeping what a former process left' }));
+  await sweep(settings, [], AbortSignal.timeout(60_000)).catch((error: unknown) =>
+    onError(error, { while: 'sweeping what a former process left' }),
+  );
   await worker.start();
   return {
     info,

@@ -56,7 +56,9 @@ export function readConfig(env: Record<string, string | undefined>): Config {
       return read(text);
     } catch (fault) {
       if (!(fault instanceof Expected)) throw fault;
-      faults.push(`${name}: got ${secret ? `a value of ${text.length} characters` : JSON.stringify(text)}, expected ${fault.message}`);
+      faults.push(
+        `${name}: got ${secret ? `a value of ${text.length} characters` : JSON.stringify(text)}, expected ${fault.message}`,
+      );
       return fallback;
     }
   }
@@ -111,7 +113,9 @@ const integer =
   (least: number, most: number): Reader<number> =>
   (text) => {
     const value = Number(text);
-    return /^\d+$/.test(text) && value >= least && value <= most ? value : expected(`a whole number from ${least} to ${most}`);
+    return /^\d+$/.test(text) && value >= least && value <= most
+      ? value
+      : expected(`a whole number from ${least} to ${most}`);
   };
 
 const atLeast =
@@ -128,7 +132,9 @@ const url =
   (...protocols: string[]): Reader<string> =>
   (text) => {
     const what = `a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`;
-    return URL.canParse(text) && protocols.includes(new URL(text).protocol) && new URL(text).hostname ? text : expected(what);
+    return URL.canParse(text) && protocols.includes(new URL(text).protocol) && new URL(text).hostname
+      ? text
+      : expected(what);
   };
 
 function webUrl(text: string): string {
@@ -149,7 +155,9 @@ function defaultUrl(protocol: string, host: string, port: number): string {
 
 function address(text: string): string {
   const mail = /^(?:[^<>\r\n]*<)?[^\s<>@"]+@[^\s<>@"]+>?$/;
-  return mail.test(text) && text.includes('<') === text.endsWith('>') ? text : expected('a mail address, or Name <address>');
+  return mail.test(text) && text.includes('<') === text.endsWith('>')
+    ? text
+    : expected('a mail address, or Name <address>');
 }
 
 function timezone(text: string): string {
@@ -179,7 +187,12 @@ function proxies(text: string): false | number | string[] {
     const [ip = '', bits, ...rest] = name.split('/');
     const version = isIP(ip);
     if (version === 0) return ['loopback', 'linklocal', 'uniquelocal'].includes(name);
-    return rest.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128)));
+    return (
+      rest.length === 0 &&
+      (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128)))
+    );
   };
-  return names.every(known) ? names : expected('the number of proxies (1 to 9), or their addresses, with commas between');
+  return names.every(known)
+    ? names
+    : expected('the number of proxies (1 to 9), or their addresses, with commas between');
 }

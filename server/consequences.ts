@@ -62,7 +62,11 @@ function deploymentEnded(tx: Tx, run: DeploymentRun, event: RunEvent | null): vo
       services: run.after ?? [],
     });
     if (run.trigger === 'rollback') {
-      setHold(tx.db, environmentId, stack, { by: run.requestedBy, reason: run.note ?? `rolled back to ${run.release}`, at: tx.now });
+      setHold(tx.db, environmentId, stack, {
+        by: run.requestedBy,
+        reason: run.note ?? `rolled back to ${run.release}`,
+        at: tx.now,
+      });
     }
   }
   if (event?.type === 'lost' && run.effect === 'deploying') inspectAfterLoss(tx, run);

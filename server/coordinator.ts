@@ -108,7 +108,10 @@ export class Coordinator implements RunnerApi {
   #take(tx: Tx, runner: RunnerInfo): Run | null {
     for (let run = nextQueued(tx.db, runner.pools); run; run = nextQueued(tx.db, runner.pools)) {
       const token = randomBytes(24).toString('base64url');
-      const baseline = run.kind === 'deployment' ? (stackState(tx.db, run.environmentId, run.stack).current?.deployment ?? null) : null;
+      const baseline =
+        run.kind === 'deployment'
+          ? (stackState(tx.db, run.environmentId, run.stack).current?.deployment ?? null)
+          : null;
       const claimed = tx.claim(run, { type: 'claimed', runner: runner.id, token, baseline });
       if (claimed) return claimed;
     }
@@ -139,8 +142,11 @@ export class Coordinator implements RunnerApi {
   #applyFrom(tx: Tx, run: Run, event: RunnerEvent): Run {
     try {
       const next = tx.apply(run, event);
-      const inspected = event.type === 'step.finished' && next.steps.find(({ name }) => name === event.step)?.kind === 'inspect';
-      return inspected && next.kind === 'deployment' && next.status === 'running' && !next.stop ? enter(tx, next) : next;
+      const inspected =
+        event.type === 'step.finished' && next.steps.find(({ name }) => name === event.step)?.kind === 'inspect';
+      return inspected && next.kind === 'deployment' && next.status === 'running' && !next.stop
+        ? enter(tx, next)
+        : next;
     } catch (error) {
       if (!(error instanceof IllegalMove)) throw error;
       // Said before it heard of the stop: the answer tells it.
@@ -180,7 +186,8 @@ export class Coordinator implements RunnerApi {
   /** Ends a run early, whatever it is doing. A finished one is a conflict. */
   cancel(runId: number, by: string | null, reason: string): Run {
     const run = runById(this.#deps.db, runId);
-    if (!run || run.status === 'finished') throw conflict(`it has finished (${run?.result ?? 'gone'}): there is nothing to cancel`);
+    if (!run || run.status === 'finished')
+      throw conflict(`it has finished (${run?.result ?? 'gone'}): there is nothing to cancel`);
     return this.#deps.ledger.move(runId, { type: 'stop', kind: 'cancel', by, reason });
   }
 
@@ -219,11 +226,17 @@ export class Coordinator implements RunnerApi {
 
   #armLease(run: Run): void {
     if (run.status !== 'running') return;
-    this.#deadline(`lease ${run.id}`, LEASE, run.id, { type: 'lost', reason: `runner ${run.runner} has not been heard of for 30 s`, counts: true });
+    this.#deadline(`lease ${run.id}`, LEASE, run.id, {
+      type: 'lost',
+      reason: `runner ${run.runner} has not been heard of for 30 s`,
+      counts: true,
+    });
   }
 
   #armAbandon(run: Run): void {
-    this.#deadline(`abandon ${run.id}`, run.effect === 'deploying' ? RESTORE_GRACE : STOP_GRACE, run.id, { type: 'abandoned' });
+    this.#deadline(`abandon ${run.id}`, run.effect === 'deploying' ? RESTORE_GRACE : STOP_GRACE, run.id, {
+      type: 'abandoned',
+    });
   }
 
   #armStep(run: Run, step: string): void {
@@ -231,7 +244,12 @@ export class Coordinator implements RunnerApi {
     if (!planned?.timeout) return;
     const allowed = planned.timeout * (planned.retry + 1);
     const reason = `${step} timed out after ${seconds(planned.timeout)}`;
-    this.#deadline(`step ${run.id} ${step}`, allowed + STEP_GRACE, run.id, { type: 'stop', kind: 'timeout', by: null, reason });
+    this.#deadline(`step ${run.id} ${step}`, allowed + STEP_GRACE, run.id, {
+      type: 'stop',
+      kind: 'timeout',
+      by: null,
+      reason,
+    });
   }
 
   #deadline(name: string, ms: number, runId: number, event: Parameters<Ledger['move']>[1]): void {
@@ -288,7 +306,12 @@ function saidBefore(run: Run, event: RunnerEvent): boolean {
 }
 
 /** Why this release cannot be made, or null. */
-export function releaseRefusal(db: Db, projectId: number, pipelineId: number, release: { stack: string; version: string }): string | null {
+export function releaseRefusal(
+  db: Db,
+  projectId: number,
+  pipelineId: number,
+  release: { stack: string; version: string },
+): string | null {
   const owner = stackOwner(db, projectId, release.stack);
   if (owner !== undefined && owner !== pipelineId) {
     return `stack ${release.stack} belongs to another pipeline of this project: name another one under release.stack`;

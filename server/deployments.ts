@@ -89,7 +89,9 @@ function gatesOf(
   now: number,
   environment: Environment,
   release: Release,
-  deployment: Pick<DeploymentRun, 'number' | 'trigger' | 'approvals' | 'requestedBy' | 'at' | 'stack'> & { id?: number },
+  deployment: Pick<DeploymentRun, 'number' | 'trigger' | 'approvals' | 'requestedBy' | 'at' | 'stack'> & {
+    id?: number;
+  },
 ): Gate[] {
   const { current, lock } = stackState(db, environment.id, release.stack);
   return evaluateGates({
@@ -109,7 +111,11 @@ export function passedIn(db: Db, release: Release): Set<string> {
   return new Set(environmentsOf(db, release.projectId).flatMap((each) => (ids.has(each.id) ? [each.name] : [])));
 }
 
-function freezePlan(db: Db, { environment, release, trigger, requestedBy: _ }: DeploymentRequest, number: number): DeploymentPlan {
+function freezePlan(
+  db: Db,
+  { environment, release, trigger, requestedBy: _ }: DeploymentRequest,
+  number: number,
+): DeploymentPlan {
   const project = projectById(db, release.projectId);
   if (!project) throw new Error(`there is no project ${release.projectId}`);
   return planDeployment({
@@ -155,7 +161,12 @@ export function enter(tx: Tx, run: DeploymentRun): DeploymentRun {
   const { environment, release } = belongings(tx.db, run);
   const current = stackState(tx.db, run.environmentId, run.stack).current?.deployment ?? null;
   if (current !== null && current > run.number) {
-    return tx.apply(run, { type: 'stop', kind: 'cancel', by: null, reason: `deployment #${current} was newer and went first` });
+    return tx.apply(run, {
+      type: 'stop',
+      kind: 'cancel',
+      by: null,
+      reason: `deployment #${current} was newer and went first`,
+    });
   }
   const gates = gatesOf(tx.db, tx.now, environment, release, run);
   if (closedGates(gates).length > 0) return tx.apply(run, { type: 'held', gates });
@@ -185,10 +196,21 @@ export function follow(tx: Tx, release: Release, passed: Environment | null): vo
     if (!next || environment.promote !== 'auto' || done.has(environment.name)) continue;
     if (!environment.after.every((name) => done.has(name))) continue;
     if (stackState(tx.db, environment.id, release.stack).hold) {
-      tx.record('promotion.held', release.projectId, { environment: environment.name, stack: release.stack, release: release.version });
+      tx.record('promotion.held', release.projectId, {
+        environment: environment.name,
+        stack: release.stack,
+        release: release.version,
+      });
       continue;
     }
-    const draft = { number: 0, trigger: 'promote' as const, approvals: [], requestedBy: null, at: null, stack: release.stack };
+    const draft = {
+      number: 0,
+      trigger: 'promote' as const,
+      approvals: [],
+      requestedBy: null,
+      at: null,
+      stack: release.stack,
+    };
     const hopeless = closedGates(gatesOf(tx.db, tx.now, environment, release, draft)).some((gate) => !gate.waits);
     if (hopeless) continue;
     requestDeployment(tx, { environment, release, trigger: 'promote', requestedBy: null, note: null, at: null });

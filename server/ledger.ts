@@ -21,7 +21,13 @@ export interface Tx {
   /** Queued → running, only if nobody was faster. */
   claim<R extends Run>(run: R, event: Extract<RunEvent, { type: 'claimed' }>): R | null;
   record(type: string, projectId: number | null, data: Record<string, unknown>): void;
-  audit(actor: string | null, action: string, projectId: number | null, target: string, data?: Record<string, unknown>): void;
+  audit(
+    actor: string | null,
+    action: string,
+    projectId: number | null,
+    target: string,
+    data?: Record<string, unknown>,
+  ): void;
 }
 
 export interface Committed {
@@ -132,7 +138,10 @@ export class Ledger {
 /** The event stream's view of a move: enough to patch a page, never a secret, an output or a token. */
 function describe(before: Run | null, after: Run, event: RunEvent | null, at: number): Omit<StoredEvent, 'id'> {
   const step = event && 'step' in event ? after.steps.find(({ name }) => name === event.step) : undefined;
-  const owner = after.kind === 'build' ? { pipelineId: after.pipelineId } : { environmentId: after.environmentId, stack: after.stack };
+  const owner =
+    after.kind === 'build'
+      ? { pipelineId: after.pipelineId }
+      : { environmentId: after.environmentId, stack: after.stack };
   return {
     at,
     projectId: after.projectId,

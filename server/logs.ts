@@ -74,7 +74,9 @@ export class LogStore {
     await log.turn;
     const actual = log.hash ? log.hash.copy().digest('hex') : await hashFile(file);
     if (log.length !== length || actual !== sha256) {
-      throw conflict(`log of ${ref.step} has ${log.length} bytes (sha256 ${actual}), the runner sent ${length} (${sha256})`);
+      throw conflict(
+        `log of ${ref.step} has ${log.length} bytes (sha256 ${actual}), the runner sent ${length} (${sha256})`,
+      );
     }
     await writeFile(`${file}.end.new`, JSON.stringify({ length, sha256 }));
     await rename(`${file}.end.new`, `${file}.end`);

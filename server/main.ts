@@ -1,9 +1,8 @@
 /** The composition root of the server: the only place where its parts meet. */
 import { randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
-import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import pino, { type Logger } from 'pino';
@@ -37,10 +36,10 @@ import type { Services } from './services.ts';
 import { change, type Db, openDb, row } from './store/db.ts';
 import { eventsSince, lastEvent } from './store/events.ts';
 import { credentialsOf, type Pipeline, pipelineById } from './store/pipelines.ts';
+import { projectById } from './store/projects.ts';
 import { releaseOf, releasesOf, setBlocked, stacksOf } from './store/releases.ts';
 import { artifactsOf, build, builds, deployment, deployments, runById, testsOf } from './store/runs.ts';
 import { stackStates } from './store/stacks.ts';
-import { projectById } from './store/projects.ts';
 import { Trigger } from './trigger.ts';
 import { VERSION } from './version.ts';
 import { Watcher } from './watcher.ts';
@@ -66,7 +65,8 @@ export function compose(config: Config, logger: Logger) {
   const queue = new LocalQueue();
   const ledger = new Ledger(db, clock);
   ledger.follow(consequences);
-  const onError = (error: unknown, context: Record<string, unknown>) => logger.error({ err: error, ...context }, 'internal error');
+  const onError = (error: unknown, context: Record<string, unknown>) =>
+    logger.error({ err: error, ...context }, 'internal error');
   const intakeOpen = () => disk.open;
   const coordinator = new Coordinator({
     db,
@@ -79,7 +79,12 @@ export function compose(config: Config, logger: Logger) {
     onError,
   });
   const instance = instanceId(db);
-  const scm = sourceTools({ allowFile: config.allowFileSources, caFile: config.caFile, timeoutMs: SCM_TIMEOUT, instance });
+  const scm = sourceTools({
+    allowFile: config.allowFileSources,
+    caFile: config.caFile,
+    timeoutMs: SCM_TIMEOUT,
+    instance,
+  });
   const access = (pipeline: Pipeline) => sourceAccess(db, vault, config, pipeline);
   const trigger = new Trigger({ db, ledger, clock, scm: (pipeline) => scm(pipeline.source.kind), access, intakeOpen });
   const promoter = new Promoter(db, ledger, clock);
@@ -92,11 +97,32 @@ export function compose(config: Config, logger: Logger) {
     for (const event of events) bus.publish(event);
     for (const { after, before } of moves) {
       if (after.status === 'queued') queue.dispatch({ runId: after.id, attempt: after.attempt, pool: after.pool });
-      if (after.status === 'finished' && before?.status === 'running') void logs.release(after.id).catch((error) => onError(error, { run: after.id }));
+      if (after.status === 'finished' && before?.status === 'running')
+        void logs.release(after.id).catch((error) => onError(error, { run: after.id }));
     }
     outbox.kick();
   });
-  return { clock, db, vault, instance, scm, disk, logs, blobs, bus, queue, ledger, coordinator, trigger, promoter, watcher, reaper, mailer, outbox, onError };
+  return {
+    clock,
+    db,
+    vault,
+    instance,
+    scm,
+    disk,
+    logs,
+    blobs,
+    bus,
+    queue,
+    ledger,
+    coordinator,
+    trigger,
+    promoter,
+    watcher,
+    reaper,
+    mailer,
+    outbox,
+    onError,
+  };
 }
 
 type Parts = ReturnType<typeof compose>;
@@ -156,20 +182,30 @@ function servicesOf(parts: Parts): Services {
     },
     promoter,
     coordinator: {
-      cancel: <R extends Run>(run: R, actor: { name: string }, reason: string) => coordinator.cancel(run.id, actor.name, reason) as R,
+      cancel: <R extends Run>(run: R, actor: { name: string }, reason: string) =>
+        coordinator.cancel(run.id, actor.name, reason) as R,
     },
     logs: {
       stat: (ref) => logs.stat(ref),
       read: (ref, from, to) => logs.read(ref, from, to),
-      follow: (ref, from, signal) => logs.follow(ref, from, signal, () => runById(db, ref.runId)?.status === 'finished'),
+      follow: (ref, from, signal) =>
+        logs.follow(ref, from, signal, () => runById(db, ref.runId)?.status === 'finished'),
       search: (ref, query, limit) => logs.search(ref, query, limit),
     },
     blobs: { stream: (sha256) => blobs.stream(sha256) },
-    events: { since: (id, limit) => eventsSince(db, id, limit), last: () => lastEvent(db), subscribe: (listener) => bus.subscribe(listener) },
+    events: {
+      since: (id, limit) => eventsSince(db, id, limit),
+      last: () => lastEvent(db),
+      subscribe: (listener) => bus.subscribe(listener),
+    },
     health: {
       ready: () => ({
         ok: disk.open,
-        checks: { database: 'ok', disk: disk.open ? 'ok' : 'nearly full: new builds are not taken', smtp: parts.mailer ? 'set' : 'not set' },
+        checks: {
+          database: 'ok',
+          disk: disk.open ? 'ok' : 'nearly full: new builds are not taken',
+          smtp: parts.mailer ? 'set' : 'not set',
+        },
       }),
     },
   };
@@ -189,7 +225,10 @@ export async function startServer(env: NodeJS.ProcessEnv): Promise<RunningServer
   const password = await seedAdmin(parts.db, config, parts.clock.now());
   await parts.disk.check();
   const app = createApp({ db: parts.db, config, services: servicesOf(parts), vault: parts.vault, logger });
-  const server = config.tlsCert && config.tlsKey ? createSecureServer({ cert: readFileSync(config.tlsCert), key: readFileSync(config.tlsKey) }, app) : createServer(app);
+  const server =
+    config.tlsCert && config.tlsKey
+      ? createSecureServer({ cert: readFileSync(config.tlsCert), key: readFileSync(config.tlsKey) }, app)
+      : createServer(app);
   parts.coordinator.recover((runner) => runner.startsWith(EMBEDDED));
   await listen(server, config);
   const url = addressOf(server, config);
@@ -208,7 +247,12 @@ function startEmbeddedRunner(parts: Parts, config: Config): Promise<Runner | nul
     api: parts.coordinator,
     queue: parts.queue,
     clock: parts.clock,
-    settings: { instance: parts.instance, folder: config.data, allowHostSteps: config.allowHostSteps, caFile: config.caFile },
+    settings: {
+      instance: parts.instance,
+      folder: config.data,
+      allowHostSteps: config.allowHostSteps,
+      caFile: config.caFile,
+    },
     scm: parts.scm,
     slots: config.runnerSlots,
     pools: ['default'],

@@ -1,6 +1,15 @@
 /** The model as the API shows it: times as RFC 3339, durations as text, names instead of ids, and no secrets. */
 import type { z } from 'zod';
-import type { ApprovalRule, BuildRun, Change, Current, DeploymentRun, Environment, Release, Run } from '../pipelines/model.ts';
+import type {
+  ApprovalRule,
+  BuildRun,
+  Change,
+  Current,
+  DeploymentRun,
+  Environment,
+  Release,
+  Run,
+} from '../pipelines/model.ts';
 import type * as schemas from './routes/schemas.ts';
 import type { Diff, QueueItem, Services, StackState, StoredTest } from './services.ts';
 import type { AuditLine } from './store/audit.ts';
@@ -9,7 +18,9 @@ import type { Project, StoredRegistry } from './store/projects.ts';
 import type { Secret } from './store/secrets.ts';
 import type { Token, User } from './store/users.ts';
 
-type Shown<Schema extends keyof typeof schemas> = (typeof schemas)[Schema] extends infer S extends z.ZodType ? z.infer<S> : never;
+type Shown<Schema extends keyof typeof schemas> = (typeof schemas)[Schema] extends infer S extends z.ZodType
+  ? z.infer<S>
+  : never;
 
 export const time = (at: number): string => new Date(at).toISOString();
 const timeOrNull = (at: number | null): string | null => (at === null ? null : time(at));
@@ -26,7 +37,12 @@ export function duration(ms: number): string {
 }
 
 /** A page of a list; `next` is there when there may be more. */
-export function page<T, S>(items: readonly T[], limit: number, cursor: (item: T) => number, show: (item: T) => S): { items: S[]; next?: number } {
+export function page<T, S>(
+  items: readonly T[],
+  limit: number,
+  cursor: (item: T) => number,
+  show: (item: T) => S,
+): { items: S[]; next?: number } {
   const last = items.length === limit ? items.at(-1) : undefined;
   return { items: items.map(show), ...(last === undefined ? {} : { next: cursor(last) }) };
 }
@@ -49,7 +65,11 @@ export const token = (t: Token): Shown<'Token'> => ({
 });
 
 export const project = (p: Project): Shown<'Project'> => ({ slug: p.slug, name: p.name, createdAt: time(p.createdAt) });
-export const secret = (s: Secret): Shown<'Secret'> => ({ name: s.name, branches: s.branches, updatedAt: time(s.updatedAt) });
+export const secret = (s: Secret): Shown<'Secret'> => ({
+  name: s.name,
+  branches: s.branches,
+  updatedAt: time(s.updatedAt),
+});
 
 export function pipeline(p: Pipeline, last: BuildRun | undefined): Shown<'Pipeline'> {
   return {
@@ -76,7 +96,10 @@ export function environment(
     promote: e.promote,
     branches: e.branches,
     approvals: e.approvals && approvals(e.approvals),
-    freezes: e.freezes.map(({ duration: length, ...freeze }) => ({ ...freeze, ...(length ? { duration: duration(length) } : {}) })),
+    freezes: e.freezes.map(({ duration: length, ...freeze }) => ({
+      ...freeze,
+      ...(length ? { duration: duration(length) } : {}),
+    })),
     variables: e.variables,
     registry: more.registry,
     pool: e.pool,
@@ -88,7 +111,10 @@ export function environment(
   };
 }
 
-const approvals = ({ expires, ...rule }: ApprovalRule) => ({ ...rule, ...(expires ? { expires: duration(expires) } : {}) });
+const approvals = ({ expires, ...rule }: ApprovalRule) => ({
+  ...rule,
+  ...(expires ? { expires: duration(expires) } : {}),
+});
 
 // ---- runs --------------------------------------------------------------------------------------------------------------
 

@@ -108,12 +108,16 @@ function faults(issues: readonly z.core.$ZodIssue[], schema: z.core.$ZodType, pa
     const here = descend(schema, issue.path);
     if (issue.code === 'unrecognized_keys') {
       const known = here instanceof z.ZodObject ? Object.keys(here.shape) : [];
-      return issue.keys.map((key) => ({ field: [...at, key].join('.'), message: `unknown field${suggestion(key, known)}` }));
+      return issue.keys.map((key) => ({
+        field: [...at, key].join('.'),
+        message: `unknown field${suggestion(key, known)}`,
+      }));
     }
     if (issue.code === 'invalid_union' && here instanceof z.ZodUnion && issue.errors.length > 0) {
       return nearestOption(issue.errors.map((errors, index) => faults(errors, here.options[index] ?? here, at)));
     }
-    const missing = issue.code === 'invalid_type' && issue.input === undefined && issue.message.endsWith('received undefined');
+    const missing =
+      issue.code === 'invalid_type' && issue.input === undefined && issue.message.endsWith('received undefined');
     return [{ field: at.join('.'), message: missing ? `is missing, expected ${issue.expected}` : issue.message }];
   });
 }

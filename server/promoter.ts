@@ -1,7 +1,14 @@
 /** What people ask of deployments: promote, roll back, approve, reject, and see what would change. */
 import { AppError, conflict, invalid, notFound } from '../pipelines/errors.ts';
 import { approvalRefusal, closedGates, evaluateGates } from '../pipelines/gates.ts';
-import type { Change, DeploymentPlan, DeploymentRun, Environment, Release, ReleaseContent } from '../pipelines/model.ts';
+import type {
+  Change,
+  DeploymentPlan,
+  DeploymentRun,
+  Environment,
+  Release,
+  ReleaseContent,
+} from '../pipelines/model.ts';
 import type { Clock } from '../pipelines/ports.ts';
 import { passedIn, recheck, requestDeployment } from './deployments.ts';
 import type { Ledger } from './ledger.ts';
@@ -45,25 +52,42 @@ export class Promoter {
     const stack = this.#stack(environment.projectId, request.stack);
     return this.#ledger.write((tx) => {
       const release = this.#earlier(environment, stack, request.to);
-      return requestDeployment(tx, { environment, release, trigger: 'rollback', requestedBy: actor.name, note: request.reason, at: null });
+      return requestDeployment(tx, {
+        environment,
+        release,
+        trigger: 'rollback',
+        requestedBy: actor.name,
+        note: request.reason,
+        at: null,
+      });
     });
   }
 
   #earlier(environment: Environment, stack: string, to: string | undefined): Release {
     const { current } = stackState(this.#db, environment.id, stack);
     const been = passedInto(this.#db, environment.id, stack, 100);
-    const found = to === undefined ? been.find((run) => current !== null && run.releaseId !== current.releaseId) : been.find((run) => run.release === to);
+    const found =
+      to === undefined
+        ? been.find((run) => current !== null && run.releaseId !== current.releaseId)
+        : been.find((run) => run.release === to);
     const release = found && releaseById(this.#db, found.releaseId);
     if (release) return release;
-    if (to !== undefined) throw conflict(`${to} of ${stack} never ran in ${environment.name}: roll back to one that did, or promote it`);
-    throw conflict(`nothing ran in ${environment.name} before ${current?.release ?? 'now'}: there is nothing to roll back to`);
+    if (to !== undefined)
+      throw conflict(`${to} of ${stack} never ran in ${environment.name}: roll back to one that did, or promote it`);
+    throw conflict(
+      `nothing ran in ${environment.name} before ${current?.release ?? 'now'}: there is nothing to roll back to`,
+    );
   }
 
   approve(run: DeploymentRun, comment: string, actor: Actor): DeploymentRun {
     return this.#decide(run, (tx, now) => {
       const environment = environmentById(tx.db, now.environmentId);
       const role = actor.userId === null ? null : (roleOf(tx.db, now.projectId, actor.userId) ?? null);
-      const why = approvalRefusal(environment?.approvals ?? null, { name: actor.name, role, admin: actor.admin }, now.requestedBy);
+      const why = approvalRefusal(
+        environment?.approvals ?? null,
+        { name: actor.name, role, admin: actor.admin },
+        now.requestedBy,
+      );
       if (why) throw new AppError('forbidden', why);
       const baseline = stackState(tx.db, now.environmentId, now.stack).current?.deployment ?? null;
       return recheck(tx, tx.apply(now, { type: 'approved', by: actor.name, comment, baseline }));
@@ -74,7 +98,10 @@ export class Promoter {
     return this.#decide(run, (tx, now) => tx.apply(now, { type: 'rejected', by: actor.name, comment }));
   }
 
-  #decide(run: DeploymentRun, decide: (tx: Parameters<Parameters<Ledger['write']>[0]>[0], now: DeploymentRun) => DeploymentRun): DeploymentRun {
+  #decide(
+    run: DeploymentRun,
+    decide: (tx: Parameters<Parameters<Ledger['write']>[0]>[0], now: DeploymentRun) => DeploymentRun,
+  ): DeploymentRun {
     return this.#ledger.write((tx) => {
       const now = runById(tx.db, run.id) as DeploymentRun;
       const waits = now.status === 'waiting' && now.gates.some((gate) => gate.gate === 'approvals');
@@ -144,7 +171,10 @@ export function changesBetween(db: Db, from: Release | null, to: Release): Chang
 const digests = (content: ReleaseContent | undefined): Record<string, string> =>
   Object.fromEntries((content?.images ?? []).map(({ name, digest }) => [name, digest]));
 
-function compare(from: Record<string, string>, to: Record<string, string>): { name: string; from: string | null; to: string | null }[] {
+function compare(
+  from: Record<string, string>,
+  to: Record<string, string>,
+): { name: string; from: string | null; to: string | null }[] {
   const names = [...new Set([...Object.keys(from), ...Object.keys(to)])].sort();
   return names.map((name) => ({ name, from: from[name] ?? null, to: to[name] ?? null }));
 }

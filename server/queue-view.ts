@@ -13,7 +13,9 @@ export function queueView(db: Db, runners: readonly { pools: string[]; slots: nu
     runId: run.id,
     kind: run.kind,
     projectId: run.projectId,
-    owner: (run.kind === 'build' ? pipelineById(db, run.pipelineId)?.name : environmentById(db, run.environmentId)?.name) ?? '',
+    owner:
+      (run.kind === 'build' ? pipelineById(db, run.pipelineId)?.name : environmentById(db, run.environmentId)?.name) ??
+      '',
     number: run.number,
     status: run.status,
     pool: run.pool,
@@ -24,7 +26,11 @@ export function queueView(db: Db, runners: readonly { pools: string[]; slots: nu
   }));
 }
 
-function reasonOf(run: Run, queued: readonly Run[], runners: readonly { pools: string[]; slots: number; runs: number[] }[]): string | null {
+function reasonOf(
+  run: Run,
+  queued: readonly Run[],
+  runners: readonly { pools: string[]; slots: number; runs: number[] }[],
+): string | null {
   if (run.status === 'running') return run.stop ? `stopping: ${run.stop.reason}` : null;
   if (run.status === 'waiting') {
     const closed = run.kind === 'deployment' ? run.gates.filter((gate) => !gate.open) : [];

@@ -46,7 +46,8 @@ export class Reaper {
         for (const run of openRuns(tx.db, 'waiting')) if (run.kind === 'deployment') recheck(tx, run);
       });
       this.#expire();
-      for (const run of openRuns(this.#deps.db, 'queued')) this.#deps.queue.dispatch({ runId: run.id, attempt: run.attempt, pool: run.pool });
+      for (const run of openRuns(this.#deps.db, 'queued'))
+        this.#deps.queue.dispatch({ runId: run.id, attempt: run.attempt, pool: run.pool });
     } catch (error) {
       this.#deps.onError(error, { while: 'reaping' });
     }

@@ -36,7 +36,8 @@ type Params<Path extends string> = Path extends `${string}:${infer Name}/${infer
       ? Name
       : never;
 
-export interface Context<Path extends string = string, A extends Access = Access, Q = unknown, B = unknown> extends Deps {
+export interface Context<Path extends string = string, A extends Access = Access, Q = unknown, B = unknown>
+  extends Deps {
   request: Request;
   response: Response;
   params: Record<Params<Path>, string>;
@@ -102,7 +103,14 @@ export function routerOf(routes: readonly Route[], deps: Deps): Router {
       if (mutating) audit(each, deps, request, response, error);
       next(error);
     };
-    router[each.method](each.path, admit, ...(mutating ? [readJson] : []), ...(each.before?.() ?? []), handle, auditRefusal);
+    router[each.method](
+      each.path,
+      admit,
+      ...(mutating ? [readJson] : []),
+      ...(each.before?.() ?? []),
+      handle,
+      auditRefusal,
+    );
   }
   return router;
 }
@@ -116,13 +124,22 @@ function admission(each: Route, deps: Deps, request: Request, response: Response
     requireJson(request);
   }
   const params = Object.fromEntries(
-    Object.entries(request.params).map(([name, value]) => [name, Array.isArray(value) ? value.join('/') : (value ?? '')]),
+    Object.entries(request.params).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? value.join('/') : (value ?? ''),
+    ]),
   );
   const demand = { access: each.access, scope: scopeOf(each) };
   return { identity, params, project: authorise(deps.db, deps.config, demand, identity, params) };
 }
 
-async function answer(each: Route, deps: Deps, admitted: Admitted, request: Request, response: Response): Promise<void> {
+async function answer(
+  each: Route,
+  deps: Deps,
+  admitted: Admitted,
+  request: Request,
+  response: Response,
+): Promise<void> {
   if (each.params) parse(each.params, admitted.params);
   const context = {
     ...deps,
@@ -145,7 +162,8 @@ function audit(each: Route, deps: Deps, request: Request, response: Response, er
   if (!actor) return;
   const admitted = response.locals.admitted as Admitted | undefined;
   const refusal = error === null ? {} : { refused: problemOf(error)?.detail ?? 'internal error' };
-  const fields = request.body && typeof request.body === 'object' ? { fields: Object.keys(request.body).slice(0, 50) } : {};
+  const fields =
+    request.body && typeof request.body === 'object' ? { fields: Object.keys(request.body).slice(0, 50) } : {};
   const projectGone = each.method === 'delete' && each.path === '/projects/:project' && error === null;
   recordAudit(deps.db, {
     at: deps.now(),

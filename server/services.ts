@@ -1,6 +1,17 @@
 /** What the HTTP side asks of the core. Routes know this and the configuration stores; nothing else. */
 import type { Readable } from 'node:stream';
-import type { Artifact, BuildRun, Change, DeploymentRun, Environment, Gate, Release, Result, Run, TestResult } from '../pipelines/model.ts';
+import type {
+  Artifact,
+  BuildRun,
+  Change,
+  DeploymentRun,
+  Environment,
+  Gate,
+  Release,
+  Result,
+  Run,
+  TestResult,
+} from '../pipelines/model.ts';
 import type { Head, LogRef } from '../pipelines/ports.ts';
 import type { StoredEvent } from './store/events.ts';
 import type { Pipeline } from './store/pipelines.ts';

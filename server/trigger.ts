@@ -16,7 +16,16 @@ import type { Db } from './store/db.ts';
 import type { Pipeline } from './store/pipelines.ts';
 import { projectById, registryOf } from './store/projects.ts';
 import { idempotent, lastBuild, nextNumber, rememberKey, runById } from './store/runs.ts';
-import { cursorOf, forgetBranch, moveCursor, noteFilePoll, notePoll, noteSight, pollState, watchesOf } from './store/watches.ts';
+import {
+  cursorOf,
+  forgetBranch,
+  moveCursor,
+  noteFilePoll,
+  notePoll,
+  noteSight,
+  pollState,
+  watchesOf,
+} from './store/watches.ts';
 
 const FIRST_SIGHT = 5_000;
 const SCM_TIMEOUT = 60_000;
@@ -131,9 +140,11 @@ export class Trigger {
     }
     const cursors = new Map(watchesOf(db, pipeline.id).map((watch) => [watch.branch, watch.revision]));
     const moved = heads.filter((head) => cursors.get(head.branch) !== head.revision);
-    for (const branch of cursors.keys()) if (!heads.some((head) => head.branch === branch)) forgetBranch(db, pipeline.id, branch);
+    for (const branch of cursors.keys())
+      if (!heads.some((head) => head.branch === branch)) forgetBranch(db, pipeline.id, branch);
     let built = 0;
-    for (const head of moved) if (await this.#sighted(pipeline, head, cursors.get(head.branch) ?? null, signal)) built += 1;
+    for (const head of moved)
+      if (await this.#sighted(pipeline, head, cursors.get(head.branch) ?? null, signal)) built += 1;
     return built;
   }
 
@@ -142,7 +153,8 @@ export class Trigger {
     return this.#deps.ledger.write((tx) => {
       if (!moveCursor(tx.db, pipeline.id, head, cursor, tx.now)) return null;
       const { definition } = sighting;
-      if (definition.ok && head.branch === defaultBranch(pipeline)) noteFilePoll(tx.db, pipeline.id, definition.file.on?.poll ?? null);
+      if (definition.ok && head.branch === defaultBranch(pipeline))
+        noteFilePoll(tx.db, pipeline.id, definition.file.on?.poll ?? null);
       if (definition.ok && !wanted(definition.file.on, sighting)) return null;
       const parameters = definition.ok ? resolveParameters(definition.file, {}) : {};
       return this.#insert(tx, sighting, { trigger: 'poll', requestedBy: null, parameters });
@@ -158,7 +170,9 @@ export class Trigger {
   async revisions(pipeline: Pipeline, branch: string, limit: number): Promise<Change[]> {
     const signal = AbortSignal.timeout(SCM_TIMEOUT);
     const { head } = await this.#find(pipeline, { branch }, signal);
-    return this.#deps.scm(pipeline).log(this.#deps.access(pipeline), { to: head.revision, not: [], branch: head.branch, limit }, signal);
+    return this.#deps
+      .scm(pipeline)
+      .log(this.#deps.access(pipeline), { to: head.revision, not: [], branch: head.branch, limit }, signal);
   }
 
   async test(pipeline: Pipeline): Promise<{ ok: boolean; error: string | null; branches: Head[] }> {
@@ -177,12 +191,26 @@ export class Trigger {
   }
 
   /** The revision that a person means. */
-  async #find(pipeline: Pipeline, request: { branch?: string; revision?: string }, signal: AbortSignal): Promise<{ head: Head; newest: boolean }> {
+  async #find(
+    pipeline: Pipeline,
+    request: { branch?: string; revision?: string },
+    signal: AbortSignal,
+  ): Promise<{ head: Head; newest: boolean }> {
     const heads = await this.#heads(pipeline, signal);
-    const head = request.branch === undefined ? defaultHead(pipeline, heads) : heads.find(({ branch }) => branch === request.branch);
+    const head =
+      request.branch === undefined
+        ? defaultHead(pipeline, heads)
+        : heads.find(({ branch }) => branch === request.branch);
     if (!head) {
-      const known = heads.slice(0, 10).map(({ branch }) => branch).join(', ') || 'none';
-      throw invalid(`there is no watched branch ${request.branch ?? defaultBranch(pipeline)}; those there are: ${known}`, 'branch');
+      const known =
+        heads
+          .slice(0, 10)
+          .map(({ branch }) => branch)
+          .join(', ') || 'none';
+      throw invalid(
+        `there is no watched branch ${request.branch ?? defaultBranch(pipeline)}; those there are: ${known}`,
+        'branch',
+      );
     }
     if (request.revision === undefined) return { head, newest: true };
     const access = this.#deps.access(pipeline);
@@ -204,12 +232,19 @@ export class Trigger {
   /** Every revision since the last build of this branch; of a branch never seen, what no other watched branch has. */
   async #changes(pipeline: Pipeline, head: Head, signal: AbortSignal): Promise<Change[]> {
     const { db } = this.#deps;
-    const last = lastBuild(db, pipeline.id, head.branch, Number.MAX_SAFE_INTEGER, ['passed', 'failed', 'errored', 'cancelled']);
+    const last = lastBuild(db, pipeline.id, head.branch, Number.MAX_SAFE_INTEGER, [
+      'passed',
+      'failed',
+      'errored',
+      'cancelled',
+    ]);
     const cursor = cursorOf(db, pipeline.id, head.branch);
     const known = [last?.revision, cursor].filter((revision) => revision !== undefined && revision !== null);
     const not = known.length > 0 ? known : watchesOf(db, pipeline.id).map(({ revision }) => revision);
     const log = (not: string[], limit: number) =>
-      this.#deps.scm(pipeline).log(this.#deps.access(pipeline), { to: head.revision, not, branch: head.branch, limit }, signal);
+      this.#deps
+        .scm(pipeline)
+        .log(this.#deps.access(pipeline), { to: head.revision, not, branch: head.branch, limit }, signal);
     const changes = await log(not, MAX_CHANGES);
     return changes.length === 0 && !last ? log([], 1) : changes;
   }
@@ -279,7 +314,10 @@ export class Trigger {
 
   #requireIntake(): void {
     if (this.#deps.intakeOpen()) return;
-    throw new AppError('unavailable', 'the disk of this server is nearly full (under 1 GiB free): free some space, then try again');
+    throw new AppError(
+      'unavailable',
+      'the disk of this server is nearly full (under 1 GiB free): free some space, then try again',
+    );
   }
 }
 
@@ -287,7 +325,8 @@ const scopeOf = (pipeline: Pipeline) => `build ${pipeline.id}`;
 
 const defaultBranch = (pipeline: Pipeline): string => pipeline.source.branches[0] ?? 'main';
 const defaultHead = (pipeline: Pipeline, heads: Head[]): Head | undefined =>
-  heads.find(({ branch }) => branch === defaultBranch(pipeline)) ?? heads.find(({ branch }) => matchesAny([defaultBranch(pipeline)], branch));
+  heads.find(({ branch }) => branch === defaultBranch(pipeline)) ??
+  heads.find(({ branch }) => matchesAny([defaultBranch(pipeline)], branch));
 
 /** All paths that changed; null where some are not known. */
 function pathsOf(changes: readonly Change[]): string[] | null {
@@ -296,9 +335,11 @@ function pathsOf(changes: readonly Change[]): string[] | null {
 }
 
 /** Whether the file's own filters let a poll or hook build it. */
-function wanted(on: { branches?: string[] | undefined; paths?: string[] | undefined } | undefined, { head, changes }: Sighting): boolean {
+function wanted(
+  on: { branches?: string[] | undefined; paths?: string[] | undefined } | undefined,
+  { head, changes }: Sighting,
+): boolean {
   if (on?.branches && !matchesAny(on.branches, head.branch)) return false;
   const paths = pathsOf(changes);
   return !on?.paths || paths === null || paths.some((path) => matchesAny(on.paths as string[], path));
 }
-

@@ -56,14 +56,17 @@ export class Watcher {
     const now = this.#deps.clock.now();
     const pipelines = pipelinesAll(this.#deps.db);
     for (const id of this.#slots.keys()) if (!pipelines.some((each) => each.id === id)) this.#slots.delete(id);
-    for (const pipeline of pipelines) if (this.#due(pipeline, now) && !this.#queue.includes(pipeline.id)) this.#queue.push(pipeline.id);
+    for (const pipeline of pipelines)
+      if (this.#due(pipeline, now) && !this.#queue.includes(pipeline.id)) this.#queue.push(pipeline.id);
     this.#drain();
   }
 
   #due(pipeline: Pipeline, now: number): boolean {
     const pattern = pipeline.poll ?? pollState(this.#deps.db, pipeline.id).filePoll ?? DEFAULT_POLL;
     const slot = this.#slots.get(pipeline.id);
-    const next = () => new Cron(pattern, { timezone: this.#deps.timezone, paused: true }).nextRun(new Date(now))?.getTime() ?? Number.POSITIVE_INFINITY;
+    const next = () =>
+      new Cron(pattern, { timezone: this.#deps.timezone, paused: true }).nextRun(new Date(now))?.getTime() ??
+      Number.POSITIVE_INFINITY;
     if (slot?.pattern !== pattern) {
       this.#slots.set(pipeline.id, { pattern, next: next() });
       return false;

@@ -106,7 +106,8 @@ function deploymentMail(deps: MessageDeps, run: DeploymentRun, kind: MailKind, b
   if (kind === 'deploy-failed') return { ...shared, ...failure(deps, run, []), kind, restored: run.restored };
   if (kind === 'rolled-back') return { ...shared, kind, reason: run.note };
   const tests = testsOf(db, run.id);
-  const tally = tests.length > 0 ? { total: tests.length, passed: tests.filter(({ result }) => result === 'passed').length } : null;
+  const tally =
+    tests.length > 0 ? { total: tests.length, passed: tests.filter(({ result }) => result === 'passed').length } : null;
   return { ...shared, kind: 'deployed', tests: tally };
 }
 
@@ -117,9 +118,16 @@ function releaseBefore(db: Db, run: DeploymentRun): Release | null {
   return (passed && releaseById(db, passed.releaseId)) ?? null;
 }
 
-function imagesOf(release: Release | undefined, before: Release | null): { name: string; digest: string; beforeDigest: string | null }[] {
+function imagesOf(
+  release: Release | undefined,
+  before: Release | null,
+): { name: string; digest: string; beforeDigest: string | null }[] {
   const was = new Map(before?.content.images.map(({ name, digest }) => [name, digest]));
-  return (release?.content.images ?? []).map(({ name, digest }) => ({ name, digest, beforeDigest: was.get(name) ?? null }));
+  return (release?.content.images ?? []).map(({ name, digest }) => ({
+    name,
+    digest,
+    beforeDigest: was.get(name) ?? null,
+  }));
 }
 
 function failure(deps: MessageDeps, run: BuildRun | DeploymentRun, before: readonly StoredTest[]) {
@@ -137,7 +145,9 @@ function failure(deps: MessageDeps, run: BuildRun | DeploymentRun, before: reado
     reason: run.reason,
     failingStep: step?.name ?? null,
     failingTests: [...failingTests].sort((a, b) => Number(b.isNew) - Number(a.isNew)),
-    log: step ? { step: step.name, text: deps.logs.tail({ runId: run.id, step: step.name, attempt: step.attempt }, EXCERPT) } : null,
+    log: step
+      ? { step: step.name, text: deps.logs.tail({ runId: run.id, step: step.name, attempt: step.attempt }, EXCERPT) }
+      : null,
   };
 }
 
@@ -151,11 +161,16 @@ function testsBefore(db: Db, run: BuildRun): StoredTest[] {
   return before ? testsOf(db, before.id) : [];
 }
 
-const durationOf = (run: Run): number | null => (run.finishedAt !== null && run.startedAt !== null ? run.finishedAt - run.startedAt : null);
+const durationOf = (run: Run): number | null =>
+  run.finishedAt !== null && run.startedAt !== null ? run.finishedAt - run.startedAt : null;
 
 function medianDuration(db: Db, run: BuildRun): number | null {
-  const passed = builds(db, run.pipelineId, { before: run.number, limit: SAMPLES, branch: run.branch, result: 'passed' });
+  const passed = builds(db, run.pipelineId, {
+    before: run.number,
+    limit: SAMPLES,
+    branch: run.branch,
+    result: 'passed',
+  });
   const sorted = passed.flatMap((each) => durationOf(each) ?? []).sort((a, b) => a - b);
   return sorted.length >= 3 ? (sorted[Math.floor(sorted.length / 2)] ?? null) : null;
 }
-

@@ -41,12 +41,16 @@ export function mailAboutDeployment(tx: Tx, run: DeploymentRun, before: Run | nu
     'deploy-failed': ['deployed', 'failed'],
   };
   if (!wants[news]?.some((each) => on.includes(each))) return;
-  const recipients = news === 'approval' ? [...approvers(tx, run), ...listed(to)] : [...listed(to), ...requester(tx, run)];
+  const recipients =
+    news === 'approval' ? [...approvers(tx, run), ...listed(to)] : [...listed(to), ...requester(tx, run)];
   const everyone = unique(recipients);
   owe(tx.db, run.id, news, everyone.length > 0 ? everyone : owners(tx, run), tx.now);
 }
 
-function newsOfDeployment(run: DeploymentRun, before: Run | null): Extract<MailKind, 'approval' | 'deployed' | 'deploy-failed' | 'rolled-back'> | null {
+function newsOfDeployment(
+  run: DeploymentRun,
+  before: Run | null,
+): Extract<MailKind, 'approval' | 'deployed' | 'deploy-failed' | 'rolled-back'> | null {
   if (run.status === 'waiting') {
     const asked = (gates: DeploymentRun['gates']) => gates.some(({ gate, open }) => gate === 'approvals' && !open);
     const already = before?.kind === 'deployment' && asked(before.gates);
@@ -56,17 +60,22 @@ function newsOfDeployment(run: DeploymentRun, before: Run | null): Extract<MailK
   return run.result === 'failed' || run.result === 'errored' ? 'deploy-failed' : null;
 }
 
-const listed = (to: readonly string[]): Recipient[] => to.map((address) => ({ address, why: 'The pipeline lists this address under notify.mail.to.' }));
+const listed = (to: readonly string[]): Recipient[] =>
+  to.map((address) => ({ address, why: 'The pipeline lists this address under notify.mail.to.' }));
 
 /** Changes of this build and of the failed ones before it. */
 export function changesSinceGood(tx: Pick<Tx, 'db'>, run: BuildRun): Change[] {
   const good = lastBuild(tx.db, run.pipelineId, run.branch, run.number, ['passed'])?.number ?? 0;
-  const since = builds(tx.db, run.pipelineId, { before: run.number, limit: 50, branch: run.branch }).filter(({ number }) => number > good);
+  const since = builds(tx.db, run.pipelineId, { before: run.number, limit: 50, branch: run.branch }).filter(
+    ({ number }) => number > good,
+  );
   return [run, ...since].flatMap(({ changes }) => changes);
 }
 
 function authorsOf(changes: readonly Change[]): Recipient[] {
-  const addresses = [...new Set(changes.map(({ email }) => email ?? ''))].filter((email) => isAddress(email) && !BOT.test(email));
+  const addresses = [...new Set(changes.map(({ email }) => email ?? ''))].filter(
+    (email) => isAddress(email) && !BOT.test(email),
+  );
   return addresses.slice(0, MAX_AUTHORS).map((address) => ({ address, why: 'One of your commits is in this build.' }));
 }
 
@@ -76,10 +85,16 @@ function requester(tx: Tx, run: Run): Recipient[] {
 }
 
 const approvers = (tx: Tx, run: DeploymentRun): Recipient[] =>
-  memberAddresses(tx.db, run.projectId, ['release-manager', 'admin']).map(({ email }) => ({ address: email, why: 'You may approve deployments of this project.' }));
+  memberAddresses(tx.db, run.projectId, ['release-manager', 'admin']).map(({ email }) => ({
+    address: email,
+    why: 'You may approve deployments of this project.',
+  }));
 
 const owners = (tx: Tx, run: Run): Recipient[] =>
-  memberAddresses(tx.db, run.projectId, ['admin']).map(({ email }) => ({ address: email, why: 'You are an administrator of this project, and nobody else is listed.' }));
+  memberAddresses(tx.db, run.projectId, ['admin']).map(({ email }) => ({
+    address: email,
+    why: 'You are an administrator of this project, and nobody else is listed.',
+  }));
 
 function unique(recipients: readonly Recipient[]): Recipient[] {
   const seen = new Set<string>();

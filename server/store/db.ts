@@ -36,7 +36,10 @@ export function migrate(db: Db, all: Migration[]): void {
   const known = all.at(-1)?.version ?? 0;
   const at = db.pragma('user_version', { simple: true }) as number;
   if (at > known) {
-    throw new AppError('conflict', `the database is of version ${at}, this Slipway knows ${known}: start the newer Slipway, or restore a backup`);
+    throw new AppError(
+      'conflict',
+      `the database is of version ${at}, this Slipway knows ${known}: start the newer Slipway, or restore a backup`,
+    );
   }
   for (const { version, sql } of all.filter((migration) => migration.version > at)) {
     db.transaction(() => {
@@ -62,6 +65,7 @@ export function sql(db: Db, text: string): Database.Statement {
   return statement;
 }
 
-export const row = <T>(db: Db, text: string, ...params: unknown[]): T | undefined => sql(db, text).get(...params) as T | undefined;
+export const row = <T>(db: Db, text: string, ...params: unknown[]): T | undefined =>
+  sql(db, text).get(...params) as T | undefined;
 export const rows = <T>(db: Db, text: string, ...params: unknown[]): T[] => sql(db, text).all(...params) as T[];
 export const change = (db: Db, text: string, ...params: unknown[]): Database.RunResult => sql(db, text).run(...params);

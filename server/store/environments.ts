@@ -78,7 +78,7 @@ export function engineWithTls(db: Db, vault: Vault, environment: Environment): E
   return { ...environment.engine, tls: JSON.parse(vault.open(sealed, tlsContext(environment.id))) as EngineTls };
 }
 
-/** What stands in the way of deleting it: sentences. */
+/** What is deployed there or under way, as sentences. */
 export function holdersOfEnvironment(db: Db, environment: Environment): string[] {
   const stacks = rows<{ stack: string }>(
     db,
@@ -90,10 +90,8 @@ export function holdersOfEnvironment(db: Db, environment: Environment): string[]
     "SELECT number FROM runs WHERE environment_id = ? AND kind = 'deployment' AND status <> 'finished'",
     environment.id,
   );
-  const followers = environmentsOf(db, environment.projectId).filter((other) => other.after.includes(environment.name));
   return [
     ...stacks.map(({ stack }) => `stack ${stack} is deployed in ${environment.name}`),
     ...open.map(({ number }) => `deployment ${number} to ${environment.name} is not finished`),
-    ...followers.map(({ name }) => `environment ${name} comes after ${environment.name}`),
   ];
 }

@@ -43,4 +43,5 @@ export const eventsSince = (db: Db, id: number, limit: number): StoredEvent[] =>
     data: JSON.parse(e.data_json),
   }));
 
-export const lastEvent = (db: Db): number => row<{ id: number | null }>(db, 'SELECT max(id) AS id FROM events')?.id ?? 0;
+export const lastEvent = (db: Db): number =>
+  row<{ id: number | null }>(db, 'SELECT max(id) AS id FROM events')?.id ?? 0;

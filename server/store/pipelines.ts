@@ -130,7 +130,7 @@ export const pipelinesUsing = (db: Db, vault: Vault, projectId: number, secret: 
 
 // ---- what holds it, and what was seen of its source ----------------------------------------------------------------------
 
-/** What stands in the way of deleting it: sentences. */
+/** What is deployed of it or under way, as sentences. */
 export function holdersOfPipeline(db: Db, pipeline: Pipeline): string[] {
   const deployed = rows<{ stack: string; environment: string }>(
     db,

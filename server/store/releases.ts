@@ -66,7 +66,11 @@ function one(db: Db, where: string, ...values: unknown[]): Release | undefined {
 }
 
 /** Newest first. */
-export const releasesOf = (db: Db, projectId: number, page: { before?: number | undefined; limit: number; stack?: string | undefined }): Release[] =>
+export const releasesOf = (
+  db: Db,
+  projectId: number,
+  page: { before?: number | undefined; limit: number; stack?: string | undefined },
+): Release[] =>
   rows<ReleaseRow>(
     db,
     `SELECT * FROM releases WHERE project_id = ? AND id < ?${page.stack === undefined ? '' : ' AND stack = ?'} ORDER BY id DESC LIMIT ?`,
@@ -77,7 +81,10 @@ export const releasesOf = (db: Db, projectId: number, page: { before?: number | 
   ).map(toRelease);
 
 export const notifyOf = (db: Db, releaseId: number): NotifyPlan =>
-  JSON.parse(row<{ notify_json: string }>(db, 'SELECT notify_json FROM releases WHERE id = ?', releaseId)?.notify_json ?? '{"mail":{"to":[],"on":[]}}');
+  JSON.parse(
+    row<{ notify_json: string }>(db, 'SELECT notify_json FROM releases WHERE id = ?', releaseId)?.notify_json ??
+      '{"mail":{"to":[],"on":[]}}',
+  );
 
 export const setBlocked = (db: Db, releaseId: number, blocked: Release['blocked']): void => {
   change(db, 'UPDATE releases SET blocked_json = ? WHERE id = ?', blocked && JSON.stringify(blocked), releaseId);
@@ -85,11 +92,20 @@ export const setBlocked = (db: Db, releaseId: number, blocked: Release['blocked'
 
 /** The pipeline that owns a stack, or undefined where nobody released it yet. */
 export const stackOwner = (db: Db, projectId: number, stack: string): number | undefined =>
-  row<{ pipeline_id: number }>(db, 'SELECT pipeline_id FROM stacks WHERE project_id = ? AND name = ?', projectId, stack)?.pipeline_id;
+  row<{ pipeline_id: number }>(db, 'SELECT pipeline_id FROM stacks WHERE project_id = ? AND name = ?', projectId, stack)
+    ?.pipeline_id;
 
 export const ownStack = (db: Db, projectId: number, stack: string, pipelineId: number): void => {
-  change(db, 'INSERT OR IGNORE INTO stacks (project_id, name, pipeline_id) VALUES (?, ?, ?)', projectId, stack, pipelineId);
+  change(
+    db,
+    'INSERT OR IGNORE INTO stacks (project_id, name, pipeline_id) VALUES (?, ?, ?)',
+    projectId,
+    stack,
+    pipelineId,
+  );
 };
 
 export const stacksOf = (db: Db, projectId: number): string[] =>
-  rows<{ name: string }>(db, 'SELECT name FROM stacks WHERE project_id = ? ORDER BY name', projectId).map(({ name }) => name);
+  rows<{ name: string }>(db, 'SELECT name FROM stacks WHERE project_id = ? ORDER BY name', projectId).map(
+    ({ name }) => name,
+  );

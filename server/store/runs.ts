@@ -1,5 +1,14 @@
 /** Runs: the snapshot that `transition.apply` returned, its frozen plan, and the columns to look them up by. */
-import type { Artifact, BuildRun, DeploymentRun, Plan, Result, Run, StepOutput, TestResult } from '../../pipelines/model.ts';
+import type {
+  Artifact,
+  BuildRun,
+  DeploymentRun,
+  Plan,
+  Result,
+  Run,
+  StepOutput,
+  TestResult,
+} from '../../pipelines/model.ts';
 import { change, type Db, row, rows } from './db.ts';
 
 interface RunRow {
@@ -94,7 +103,12 @@ export function nextQueued(db: Db, pools: readonly string[]): Run | undefined {
 
 /** The fence: takes the run only if it is still queued. */
 export function takeClaim(db: Db, claimed: Run): boolean {
-  const taken = change(db, "UPDATE runs SET status = 'running', token = ? WHERE id = ? AND status = 'queued'", claimed.token, claimed.id);
+  const taken = change(
+    db,
+    "UPDATE runs SET status = 'running', token = ? WHERE id = ? AND status = 'queued'",
+    claimed.token,
+    claimed.id,
+  );
   if (taken.changes === 0) return false;
   saveRun(db, claimed);
   return true;
@@ -108,7 +122,12 @@ export const openRuns = (db: Db, ...statuses: Run['status'][]): Run[] =>
   ).map(toRun<Run>);
 
 export const build = (db: Db, pipelineId: number, number: number): BuildRun | undefined => {
-  const found = row<RunRow>(db, `${SELECT} WHERE kind = 'build' AND pipeline_id = ? AND number = ?`, pipelineId, number);
+  const found = row<RunRow>(
+    db,
+    `${SELECT} WHERE kind = 'build' AND pipeline_id = ? AND number = ?`,
+    pipelineId,
+    number,
+  );
   return found && toRun<BuildRun>(found);
 };
 
@@ -123,11 +142,24 @@ export function builds(db: Db, pipelineId: number, filter: BuildFilter): BuildRu
   const { before = Number.MAX_SAFE_INTEGER, limit, branch, result } = filter;
   const where = `kind = 'build' AND pipeline_id = ? AND number < ?${branch ? ' AND branch = ?' : ''}${result ? ' AND result = ?' : ''}`;
   const values = [branch, result].filter((value) => value !== undefined);
-  return rows<RunRow>(db, `${SELECT} WHERE ${where} ORDER BY number DESC LIMIT ?`, pipelineId, before, ...values, limit).map(toRun<BuildRun>);
+  return rows<RunRow>(
+    db,
+    `${SELECT} WHERE ${where} ORDER BY number DESC LIMIT ?`,
+    pipelineId,
+    before,
+    ...values,
+    limit,
+  ).map(toRun<BuildRun>);
 }
 
 /** The last build of a branch before `number` that ended with one of `results`. */
-export function lastBuild(db: Db, pipelineId: number, branch: string, before: number, results: readonly Result[]): BuildRun | undefined {
+export function lastBuild(
+  db: Db,
+  pipelineId: number,
+  branch: string,
+  before: number,
+  results: readonly Result[],
+): BuildRun | undefined {
   const found = row<RunRow>(
     db,
     `${SELECT} WHERE kind = 'build' AND pipeline_id = ? AND branch = ? AND number < ?
@@ -141,11 +173,20 @@ export function lastBuild(db: Db, pipelineId: number, branch: string, before: nu
 }
 
 export const deployment = (db: Db, environmentId: number, number: number): DeploymentRun | undefined => {
-  const found = row<RunRow>(db, `${SELECT} WHERE kind = 'deployment' AND environment_id = ? AND number = ?`, environmentId, number);
+  const found = row<RunRow>(
+    db,
+    `${SELECT} WHERE kind = 'deployment' AND environment_id = ? AND number = ?`,
+    environmentId,
+    number,
+  );
   return found && toRun<DeploymentRun>(found);
 };
 
-export const deployments = (db: Db, environmentId: number, page: { before?: number | undefined; limit: number }): DeploymentRun[] =>
+export const deployments = (
+  db: Db,
+  environmentId: number,
+  page: { before?: number | undefined; limit: number },
+): DeploymentRun[] =>
   rows<RunRow>(
     db,
     `${SELECT} WHERE kind = 'deployment' AND environment_id = ? AND number < ? ORDER BY number DESC LIMIT ?`,
@@ -183,8 +224,16 @@ export const passedInto = (db: Db, environmentId: number, stack: string, limit: 
 
 /** Hands out numbers that are never used again. */
 export function nextNumber(db: Db, of: 'build' | 'deployment' | 'task', ownerId: number): number {
-  const [table, column] = { build: ['pipelines', 'next_build'], deployment: ['environments', 'next_deployment'], task: ['environments', 'next_task'] }[of] as [string, string];
-  const found = row<{ number: number }>(db, `UPDATE ${table} SET ${column} = ${column} + 1 WHERE id = ? RETURNING ${column} - 1 AS number`, ownerId);
+  const [table, column] = {
+    build: ['pipelines', 'next_build'],
+    deployment: ['environments', 'next_deployment'],
+    task: ['environments', 'next_task'],
+  }[of] as [string, string];
+  const found = row<{ number: number }>(
+    db,
+    `UPDATE ${table} SET ${column} = ${column} + 1 WHERE id = ? RETURNING ${column} - 1 AS number`,
+    ownerId,
+  );
   if (!found) throw new Error(`there is no ${of} owner ${ownerId}`);
   return found.number;
 }
@@ -202,7 +251,17 @@ export interface StoredTest extends TestResult {
 export function storeOutput(db: Db, runId: number, step: string, output: StepOutput): void {
   change(db, 'DELETE FROM tests WHERE run_id = ? AND step = ?', runId, step);
   for (const test of output.tests ?? []) {
-    change(db, 'INSERT INTO tests VALUES (?, ?, ?, ?, ?, ?, ?)', runId, step, test.suite, test.name, test.result, test.seconds, test.message ?? null);
+    change(
+      db,
+      'INSERT INTO tests VALUES (?, ?, ?, ?, ?, ?, ?)',
+      runId,
+      step,
+      test.suite,
+      test.name,
+      test.result,
+      test.seconds,
+      test.message ?? null,
+    );
   }
   for (const { path, sha256, size } of output.artifacts ?? []) {
     change(db, 'INSERT OR REPLACE INTO artifacts VALUES (?, ?, ?, ?, ?)', runId, step, path, sha256, size);

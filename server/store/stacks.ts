@@ -69,22 +69,44 @@ export function setCurrent(db: Db, environmentId: number, stack: string, current
 
 export function setHold(db: Db, environmentId: number, stack: string, hold: Hold | null): void {
   noteStack(db, environmentId, stack);
-  change(db, 'UPDATE stack_states SET hold_json = ? WHERE environment_id = ? AND stack = ?', hold && JSON.stringify(hold), environmentId, stack);
+  change(
+    db,
+    'UPDATE stack_states SET hold_json = ? WHERE environment_id = ? AND stack = ?',
+    hold && JSON.stringify(hold),
+    environmentId,
+    stack,
+  );
 }
 
-export function setObserved(db: Db, environmentId: number, stack: string, services: ObservedService[], at: number): void {
+export function setObserved(
+  db: Db,
+  environmentId: number,
+  stack: string,
+  services: ObservedService[],
+  at: number,
+): void {
   noteStack(db, environmentId, stack);
   const observed = JSON.stringify({ at, services });
-  change(db, 'UPDATE stack_states SET observed_json = ? WHERE environment_id = ? AND stack = ?', observed, environmentId, stack);
+  change(
+    db,
+    'UPDATE stack_states SET observed_json = ? WHERE environment_id = ? AND stack = ?',
+    observed,
+    environmentId,
+    stack,
+  );
 }
 
 /** Takes the lock, or answers false where another run holds it. Taking it twice is taking it once. */
 export function takeLock(db: Db, environmentId: number, stack: string, runId: number, now: number): boolean {
   noteStack(db, environmentId, stack);
   change(db, 'INSERT OR IGNORE INTO locks VALUES (?, ?, ?, ?)', environmentId, stack, runId, now);
-  return row<{ run_id: number }>(db, 'SELECT run_id FROM locks WHERE environment_id = ? AND stack = ?', environmentId, stack)?.run_id === runId;
+  return (
+    row<{ run_id: number }>(db, 'SELECT run_id FROM locks WHERE environment_id = ? AND stack = ?', environmentId, stack)
+      ?.run_id === runId
+  );
 }
 
 /** Whether this run held it. */
 export const releaseLock = (db: Db, environmentId: number, stack: string, runId: number): boolean =>
-  change(db, 'DELETE FROM locks WHERE environment_id = ? AND stack = ? AND run_id = ?', environmentId, stack, runId).changes > 0;
+  change(db, 'DELETE FROM locks WHERE environment_id = ? AND stack = ? AND run_id = ?', environmentId, stack, runId)
+    .changes > 0;

@@ -8,10 +8,15 @@ export interface Watch extends Head {
 }
 
 export const watchesOf = (db: Db, pipelineId: number): Watch[] =>
-  rows<Watch>(db, 'SELECT branch, revision, noted_at AS notedAt FROM watches WHERE pipeline_id = ? ORDER BY branch', pipelineId);
+  rows<Watch>(
+    db,
+    'SELECT branch, revision, noted_at AS notedAt FROM watches WHERE pipeline_id = ? ORDER BY branch',
+    pipelineId,
+  );
 
 export const cursorOf = (db: Db, pipelineId: number, branch: string): string | null =>
-  row<{ revision: string }>(db, 'SELECT revision FROM watches WHERE pipeline_id = ? AND branch = ?', pipelineId, branch)?.revision ?? null;
+  row<{ revision: string }>(db, 'SELECT revision FROM watches WHERE pipeline_id = ? AND branch = ?', pipelineId, branch)
+    ?.revision ?? null;
 
 /** Compare and set: false where somebody else has moved the cursor meanwhile. */
 export function moveCursor(db: Db, pipelineId: number, head: Head, from: string | null, now: number): boolean {
@@ -52,7 +57,11 @@ interface PollRow {
 }
 
 export function pollState(db: Db, pipelineId: number): PollState {
-  const found = row<PollRow>(db, 'SELECT source, file_poll, polled_at, reached_at, error FROM polls WHERE pipeline_id = ?', pipelineId);
+  const found = row<PollRow>(
+    db,
+    'SELECT source, file_poll, polled_at, reached_at, error FROM polls WHERE pipeline_id = ?',
+    pipelineId,
+  );
   return {
     source: found?.source ? (JSON.parse(found.source) as SourceSpec) : null,
     filePoll: found?.file_poll ?? null,
@@ -89,7 +98,8 @@ export function noteFilePoll(db: Db, pipelineId: number, poll: string | null): v
 /** The heads of this source have been taken note of without building; another repository starts from nothing. */
 export function noteSight(db: Db, pipelineId: number, source: SourceSpec, heads: readonly Head[], now: number): void {
   const before = pollState(db, pipelineId).source;
-  if (before && (before.kind !== source.kind || before.url !== source.url)) change(db, 'DELETE FROM watches WHERE pipeline_id = ?', pipelineId);
+  if (before && (before.kind !== source.kind || before.url !== source.url))
+    change(db, 'DELETE FROM watches WHERE pipeline_id = ?', pipelineId);
   for (const head of heads) moveCursor(db, pipelineId, head, null, now);
   change(
     db,

@@ -1,0 +1,62 @@
+/** `slipway server` and `slipway lint`: the commands that need no server to talk to. */
+import { readFile } from 'node:fs/promises';
+import { text as readAll } from 'node:stream/consumers';
+import type { Command } from 'commander';
+import type { RunCommand } from './builds.ts';
+import { EXIT, type ExitCode, usage } from './exit.ts';
+import { paint, printJson } from './output.ts';
+
+export function addLocalCommands(program: Command, run: RunCommand): void {
+  program
+    .command('server')
+    .description('run the server; its settings are environment variables')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  slipway server
+  SLIPWAY_DATA=/var/lib/slipway SLIPWAY_PORT=80 SLIPWAY_PUBLIC_URL=https://ci.example.com slipway server`,
+    )
+    .action(() => run(serve));
+
+  program
+    .command('lint')
+    .description('check a pipeline file; needs no server')
+    .argument('<file>', 'slipway.yml, or - for standard input')
+    .option('--json', 'print {ok, errors: [{message, line, column, path}]}')
+    .addHelpText('after', '\nExamples:\n  slipway lint slipway.yml\n  git show HEAD:slipway.yml | slipway lint -')
+    .action((file: string, options: { json?: boolean }) => run(() => lint(file, options)));
+}
+
+/** Ends with a signal, once the server has stopped what it may stop. */
+async function serve(): Promise<ExitCode> {
+  const { startServer } = await import('../main.ts');
+  const server = await startServer(process.env);
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
+  });
+  await server.stop();
+  return EXIT.ok;
+}
+
+async function lint(file: string, options: { json?: boolean }): Promise<ExitCode> {
+  const [text, { parsePipeline }] = await Promise.all([read(file), import('../../pipelines/parse.ts')]);
+  const result = parsePipeline(text);
+  const errors = result.ok ? [] : result.errors;
+  const name = file === '-' ? 'standard input' : file;
+  if (options.json) printJson({ ok: result.ok, errors });
+  else if (result.ok) console.log(`${paint('green', '✓')} ${name} is fine`);
+  else
+    for (const error of errors)
+      console.log(`${paint('red', '✗')} ${name}:${error.line}:${error.column} ${error.message}`);
+  return result.ok ? EXIT.ok : EXIT.failed;
+}
+
+async function read(file: string): Promise<string> {
+  if (file === '-') return readAll(process.stdin);
+  try {
+    return await readFile(file, 'utf8');
+  } catch (thrown) {
+    throw usage(`cannot read ${file}: ${(thrown as NodeJS.ErrnoException).code}`);
+  }
+}
