@@ -14,6 +14,7 @@ import type {
   Release,
   Role,
 } from './model.ts';
+import { matchesAny } from './patterns.ts';
 
 export interface GateInput {
   now: number;

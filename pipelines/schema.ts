@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are variables of pipeline files
 /** The one description of `slipway.yml`: it checks the file, types it, and helps editors (`pipelineJsonSchema`). */
 import { z } from 'zod';
 import { parseDuration, parseSize } from './duration.ts';

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are variables of pipeline files
 /** Checks of the single values of a pipeline file. Each answers what is wrong, to follow the key's name, or null. */
 import { Cron } from 'croner';
 

@@ -5,9 +5,10 @@
 import { createHash } from 'node:crypto';
 import { AppError, conflict, invalid, messageOf } from '../pipelines/errors.ts';
 import type { BuildPlan, BuildRun, Change, Trigger as TriggerKind } from '../pipelines/model.ts';
-import { matchesAny } from '../pipelines/patterns.ts';
+import { matchesAny, matchesMessage } from '../pipelines/patterns.ts';
 import { initialSteps, planBuild, resolveParameters } from '../pipelines/plan.ts';
 import type { Clock, Head, Scm, SourceAccess } from '../pipelines/ports.ts';
+import type { PipelineFile } from '../pipelines/schema.ts';
 import { releaseRefusal } from './coordinator.ts';
 import { type Definition, definitionOrThrow, readDefinition } from './definition.ts';
 import type { Ledger, Tx } from './ledger.ts';
@@ -334,12 +335,22 @@ function pathsOf(changes: readonly Change[]): string[] | null {
   return [...new Set(changes.flatMap((change) => change.files ?? []))];
 }
 
-/** Whether the file's own filters let a poll or hook build it. */
-function wanted(
-  on: { branches?: string[] | undefined; paths?: string[] | undefined } | undefined,
-  { head, changes }: Sighting,
-): boolean {
-  if (on?.branches && !matchesAny(on.branches, head.branch)) return false;
+/** Whether the file's own filters let a poll or hook build it. The message is that of the newest commit. */
+function wanted(on: PipelineFile['on'], { head, changes }: Sighting): boolean {
+  if (!on) return true;
+  if (on.branches && !matchesAny(on.branches, head.branch)) return false;
   const paths = pathsOf(changes);
-  return !on?.paths || paths === null || paths.some((path) => matchesAny(on.paths as string[], path));
+  if (on.paths && paths !== null && !paths.some((path) => matchesAny(on.paths ?? [], path))) return false;
+  const [newest] = changes;
+  if (on.message !== undefined && newest && !matchesMessage(on.message, newest.message)) return false;
+  return on.authors === undefined || changes.length === 0 || changes.some((change) => isBy(on.authors ?? [], change));
+}
+
+/** An author is known by name and by address: either is enough to be meant, or to be left out. */
+function isBy(patterns: readonly string[], { author, email }: Change): boolean {
+  const names = [author, email].filter((name) => name !== null);
+  const meant = (pattern: string) => names.some((name) => matchesAny([pattern], name));
+  const out = patterns.filter((pattern) => pattern.startsWith('!'));
+  const included = patterns.filter((pattern) => !pattern.startsWith('!'));
+  return !out.some((pattern) => meant(pattern.slice(1))) && (included.length === 0 || included.some(meant));
 }

@@ -11,8 +11,8 @@ const clients = new Map<string, Docker>();
 export function engineClient(engine: Pick<EngineSpec, 'host' | 'tls'> | null = null): Docker {
   const host = engine?.host ?? process.env.DOCKER_HOST ?? 'unix:///var/run/docker.sock';
   const key = JSON.stringify([host, engine?.tls ?? null]);
-  let client = clients.get(key);
-  if (!client) clients.set(key, (client = connect(host, engine?.tls)));
+  const client = clients.get(key) ?? connect(host, engine?.tls);
+  clients.set(key, client);
   return client;
 }
 

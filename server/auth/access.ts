@@ -42,9 +42,11 @@ export function authorise(
   const role = project === null ? undefined : effectiveRole(db, project.id, identity);
   if (access === 'create-project' && role === undefined) return mayCreate(config, project, admin);
   // Whether there is such a project is nobody's business who is not in it.
-  if (project === null || role === undefined) throw notFound(`there is no project "${params.project}", or you are not a member of it`);
+  if (project === null || role === undefined)
+    throw notFound(`there is no project "${params.project}", or you are not a member of it`);
   const needed = access === 'create-project' ? 'admin' : access.project;
-  if (!hasRole(role, needed)) throw new AppError('forbidden', lacking(db, project, role, needed), { extra: { needed } });
+  if (!hasRole(role, needed))
+    throw new AppError('forbidden', lacking(db, project, role, needed), { extra: { needed } });
   return project;
 }
 
@@ -53,7 +55,8 @@ function effectiveRole(db: Db, projectId: number, identity: Identity): Role | un
 }
 
 function mayCreate(config: Config, taken: Project | null, admin: boolean): null {
-  if (!admin && !config.allowCreate) throw new AppError('forbidden', 'only administrators of Slipway make projects: ask one');
+  if (!admin && !config.allowCreate)
+    throw new AppError('forbidden', 'only administrators of Slipway make projects: ask one');
   if (taken) throw new AppError('conflict', 'this project name is taken');
   return null;
 }

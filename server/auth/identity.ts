@@ -44,7 +44,8 @@ function byToken(db: Db, authorization: string, now: number): Identity {
   const found = tokenByHash(db, sha256(text));
   if (!found) throw new AppError('unauthenticated', 'this token is not known: it may have been revoked');
   const { user, token } = found;
-  if (token.expiresAt !== null && token.expiresAt <= now) throw new AppError('unauthenticated', 'this token has expired');
+  if (token.expiresAt !== null && token.expiresAt <= now)
+    throw new AppError('unauthenticated', 'this token has expired');
   if (now - (token.lastUsedAt ?? 0) > MINUTE) touchToken(db, token.id, now);
   return { user, actor: actorOf(user), scopes: token.scopes, via: { token: token.id, expiresAt: token.expiresAt } };
 }
@@ -67,7 +68,14 @@ function sessionHash(request: Request): string | null {
 }
 
 /** Always a new session: what the browser brought along is never made valid, and ends. */
-export function startSession(db: Db, config: Config, request: Request, response: Response, user: User, now: number): void {
+export function startSession(
+  db: Db,
+  config: Config,
+  request: Request,
+  response: Response,
+  user: User,
+  now: number,
+): void {
   const old = sessionHash(request);
   if (old) deleteSession(db, old);
   const value = randomBytes(32).toString('base64url');
@@ -106,13 +114,17 @@ export function sameOrigin(config: Config, request: Request): boolean | null {
 export function refuseForged(config: Config, request: Request, byCookie: boolean): void {
   const same = sameOrigin(config, request);
   if (same === false || (byCookie && same === null)) {
-    throw new AppError('forbidden', 'this request does not come from a page of this server: the Origin header is missing or foreign');
+    throw new AppError(
+      'forbidden',
+      'this request does not come from a page of this server: the Origin header is missing or foreign',
+    );
   }
 }
 
 export function requireJson(request: Request): void {
   const type = request.headers['content-type'];
-  const hasBody = request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
+  const hasBody =
+    request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
   if (type === undefined ? hasBody : !/^application\/json\s*(;|$)/i.test(type)) {
     throw new MediaTypeError('the Content-Type must be application/json');
   }

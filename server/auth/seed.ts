@@ -13,9 +13,16 @@ const TOKEN_NAME = 'SLIPWAY_ADMIN_TOKEN';
  * Makes `admin` with the password and the token of the settings; a password that was set later is kept, the token always is
  * the one of the settings. With neither, and nobody there yet, answers a one-time password to be shown; else null.
  */
-export async function seedAdmin(db: Db, config: Pick<Config, 'adminPassword' | 'adminToken'>, now: number): Promise<string | null> {
+export async function seedAdmin(
+  db: Db,
+  config: Pick<Config, 'adminPassword' | 'adminToken'>,
+  now: number,
+): Promise<string | null> {
   const { adminPassword, adminToken } = config;
-  const generated = adminPassword === null && adminToken === null && usersAll(db).length === 0 ? randomBytes(12).toString('base64url') : null;
+  const generated =
+    adminPassword === null && adminToken === null && usersAll(db).length === 0
+      ? randomBytes(12).toString('base64url')
+      : null;
   const password = adminPassword ?? generated;
   const hash = password !== null && passwordHash(db, ADMIN) === null ? await hashPassword(password) : undefined;
   transact(db, () => {
@@ -24,7 +31,11 @@ export async function seedAdmin(db: Db, config: Pick<Config, 'adminPassword' | '
     if (!admin) return;
     deleteTokensNamed(db, admin.id, TOKEN_NAME);
     if (adminToken === null) return;
-    insertToken(db, { userId: admin.id, name: TOKEN_NAME, hash: sha256(adminToken), scopes: ['read', 'write'], expiresAt: null }, now);
+    insertToken(
+      db,
+      { userId: admin.id, name: TOKEN_NAME, hash: sha256(adminToken), scopes: ['read', 'write'], expiresAt: null },
+      now,
+    );
   });
   return generated;
 }

@@ -32,7 +32,11 @@ export function createVault(key: Buffer): Vault {
       try {
         return Buffer.concat([decipher.update(Buffer.from(body, 'base64url')), decipher.final()]).toString('utf8');
       } catch (cause) {
-        throw new AppError('unavailable', 'a stored secret cannot be opened: was SLIPWAY_SECRET_KEY or secret.key changed?', { cause });
+        throw new AppError(
+          'unavailable',
+          'a stored secret cannot be opened: was SLIPWAY_SECRET_KEY or secret.key changed?',
+          { cause },
+        );
       }
     },
   };
@@ -62,6 +66,7 @@ function keyFile(file: string): Buffer {
     throw new AppError('invalid', `${file} can be read by others: chmod 600 it`);
   }
   const text = readFileSync(file, 'utf8').trim();
-  if (!/^[0-9a-f]{64}$/i.test(text)) throw new AppError('invalid', `${file} does not hold a key of 64 hexadecimal digits`);
+  if (!/^[0-9a-f]{64}$/i.test(text))
+    throw new AppError('invalid', `${file} does not hold a key of 64 hexadecimal digits`);
   return Buffer.from(text, 'hex');
 }

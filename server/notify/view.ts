@@ -41,7 +41,7 @@ export interface MailView {
 }
 
 /** Small enough that a mail in which every character must be escaped stays below what mail services clip. */
-const LIMIT = { tests: 10, changes: 15, images: 12, stages: 20, gates: 9, logLines: 30, logColumns: 200 };
+const LIMIT = { tests: 8, changes: 12, images: 10, stages: 20, gates: 9, logLines: 30, logColumns: 200 };
 
 export const viewOf = (input: MailInput): MailView => ('pipeline' in input ? buildView(input) : deploymentView(input));
 
@@ -201,8 +201,8 @@ function testsOf(failing: FailingTest[]): MailView['tests'] {
   return {
     title: `${count(failing.length, 'failing test')}${newOnes.length > 0 ? `, ${newOnes.length} new` : ''}`,
     items: shown.map((test) => ({
-      name: oneLine(test.suite ? `${test.suite} › ${test.name}` : test.name, 140),
-      message: oneLine(test.message ?? '', 160),
+      name: oneLine(test.suite ? `${test.suite} › ${test.name}` : test.name, 120),
+      message: oneLine(test.message ?? '', 140),
       isNew: test.isNew,
     })),
     more: failing.length > shown.length ? `and ${failing.length - shown.length} more` : '',
@@ -221,7 +221,7 @@ function changesOf(changes: Change[]): Pick<MailView, 'authors' | 'moreChanges'>
   const shown = changes.slice(0, LIMIT.changes);
   const authors = new Map<string, MailView['authors'][number]>();
   for (const change of shown) {
-    const name = oneLine(change.author ?? 'unknown author', 60);
+    const name = oneLine(change.author ?? 'unknown author', 40);
     const group = authors.get(name) ?? { name, changes: [] };
     group.changes.push({ revision: shortRevision(change.revision), subject: subjectOf(change.message) });
     authors.set(name, group);
@@ -247,7 +247,7 @@ function imageRow(
 ): MailView['images'][number] {
   const note = before === null ? noteWithoutBefore : before === digest ? 'unchanged' : 'changed';
   return {
-    name: oneLine(name, 80),
+    name: label(name),
     before: before !== null && before !== digest ? shortDigest(before) : '',
     digest: shortDigest(digest),
     note,
@@ -265,17 +265,17 @@ const footer = (input: MailInput): Pick<MailView, 'why' | 'settingsUrl'> => ({
 });
 
 /** A name in a line with others. */
-const label = (text: string): string => oneLine(text, 80);
+const label = (text: string): string => oneLine(text, 60);
 
 /** A page of the web client. Opening it changes nothing: mail scanners follow links. */
 export const link = (input: { publicUrl: string }, ...segments: (string | number)[]): string =>
   `${input.publicUrl.replace(/\/+$/, '')}/${segments.map((segment) => encodeURIComponent(segment)).join('/')}`;
 
 function sentence(text: string): string {
-  const line = oneLine(text, 400);
+  const line = oneLine(text, 300);
   return /[.!?…]$/.test(line) ? line : `${line}.`;
 }
 
 const compact = (facts: [string, string | null][]): MailView['facts'] =>
-  facts.flatMap(([label, value]) => (value === null ? [] : [{ label, value: oneLine(value, 160) }]));
+  facts.flatMap(([label, value]) => (value === null ? [] : [{ label, value: oneLine(value, 120) }]));
 const compactText = (parts: (string | null | '')[]): string[] => parts.filter((part): part is string => Boolean(part));

@@ -6,7 +6,12 @@ import type { Result } from '../../pipelines/model.ts';
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is to be removed
 const unprintable = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069]/g;
 
-export const printable = (text: string): string => stripVTControlCharacters(text).replace(unprintable, '');
+/** Operating system commands: links, titles, clipboards. With what they carry, ended or not. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is to be removed
+const commands = /\u001b[\]PX^_][^\u0007\u001b\n]*(?:\u0007|\u001b\\)?/g;
+
+export const printable = (text: string): string =>
+  stripVTControlCharacters(text.replace(commands, '')).replace(unprintable, '');
 
 /** At most `limit` characters, the last one an ellipsis where something was cut. Never half a surrogate pair. */
 export function clip(text: string, limit: number): string {
@@ -25,7 +30,7 @@ export const oneLine = (text: string, limit: number): string =>
   clip(printable(text.replace(/\s+/g, ' ')).trim(), limit);
 
 /** The first line of a commit message. */
-export const subjectOf = (message: string, limit = 100): string =>
+export const subjectOf = (message: string, limit = 80): string =>
   oneLine(message.trimStart().split('\n', 1)[0] ?? '', limit);
 
 /** `shop-api` of project `shop` needs no prefix; `api` does. */

@@ -95,7 +95,11 @@ export const deploymentRoutes: Route[] = [
       const { services, project, identity, body } = context;
       const { run, environment } = findDeployment(context);
       const reason = body.reason ?? `cancelled by ${identity.user.name}`;
-      return present.deployment(services.coordinator.cancel(run, identity.actor, reason), project.slug, environment.name);
+      return present.deployment(
+        services.coordinator.cancel(run, identity.actor, reason),
+        project.slug,
+        environment.name,
+      );
     },
   }),
   route({

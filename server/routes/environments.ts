@@ -30,7 +30,9 @@ export const environmentRoutes: Route[] = [
     summary: 'The environments of a project, in order',
     access: { project: 'viewer' },
     reply: schemas.listOf(schemas.Environment),
-    handle: (context) => ({ items: environmentsOf(context.db, context.project.id).map((each) => shown(context, each)) }),
+    handle: (context) => ({
+      items: environmentsOf(context.db, context.project.id).map((each) => shown(context, each)),
+    }),
   }),
   route({
     method: 'get',
@@ -60,7 +62,9 @@ export const environmentRoutes: Route[] = [
     access: { project: 'admin' },
     handle(context) {
       const environment = findEnvironment(context);
-      const followers = environmentsOf(context.db, context.project.id).filter(({ after }) => after.includes(environment.name));
+      const followers = environmentsOf(context.db, context.project.id).filter(({ after }) =>
+        after.includes(environment.name),
+      );
       refuseHeld(`environment ${environment.name}`, [
         ...holdersOfEnvironment(context.db, environment),
         ...followers.map(({ name }) => `environment ${name} comes after it`),
@@ -99,7 +103,8 @@ function checkAfter(db: Db, project: Project, name: string, after: string[]): vo
   const others = environmentsOf(db, project.id).filter((each) => each.name !== name);
   const names = others.map((each) => each.name);
   for (const wanted of after) {
-    if (!names.includes(wanted)) throw invalid(`after: there is no other environment "${wanted}"${suggestion(wanted, names)}`, 'after');
+    if (!names.includes(wanted))
+      throw invalid(`after: there is no other environment "${wanted}"${suggestion(wanted, names)}`, 'after');
   }
   const seen = new Set<string>();
   const comesAfter = (from: string[]): boolean =>

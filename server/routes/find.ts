@@ -9,13 +9,29 @@ import type { Project } from '../store/projects.ts';
 
 type In<Names extends string> = Pick<Context, 'db' | 'services'> & { project: Project; params: Record<Names, string> };
 
-export function findPipeline({ db, project, params }: { db: Db; project: Project; params: { pipeline: string } }): Pipeline {
+export function findPipeline({
+  db,
+  project,
+  params,
+}: {
+  db: Db;
+  project: Project;
+  params: { pipeline: string };
+}): Pipeline {
   const found = pipelineByName(db, project.id, params.pipeline);
   if (!found) throw notFound(`there is no pipeline "${params.pipeline}" in project ${project.slug}`);
   return found;
 }
 
-export function findEnvironment({ db, project, params }: { db: Db; project: Project; params: { environment: string } }): Environment {
+export function findEnvironment({
+  db,
+  project,
+  params,
+}: {
+  db: Db;
+  project: Project;
+  params: { environment: string };
+}): Environment {
   const found = environmentByName(db, project.id, params.environment);
   if (!found) throw notFound(`there is no environment "${params.environment}" in project ${project.slug}`);
   return found;
@@ -30,7 +46,10 @@ export function findBuild(context: In<'pipeline' | 'number'>): { pipeline: Pipel
   return { pipeline, run };
 }
 
-export function findDeployment(context: In<'environment' | 'number'>): { environment: Environment; run: DeploymentRun } {
+export function findDeployment(context: In<'environment' | 'number'>): {
+  environment: Environment;
+  run: DeploymentRun;
+} {
   const environment = findEnvironment(context);
   const run = context.services.runs.deployment(environment.id, numberOf(context.params.number));
   if (!run) throw notFound(`there is no deployment ${context.params.number} to ${environment.name}`);
@@ -38,11 +57,17 @@ export function findDeployment(context: In<'environment' | 'number'>): { environ
 }
 
 /** `stack` may be left out where the project has one. */
-export function findRelease({ services, project }: Pick<In<never>, 'services' | 'project'>, version: string, stack?: string): Release {
+export function findRelease(
+  { services, project }: Pick<In<never>, 'services' | 'project'>,
+  version: string,
+  stack?: string,
+): Release {
   const stacks = services.releases.stacksOf(project.id);
   const [only, ...others] = stacks;
   if (stack === undefined && others.length > 0) {
-    throw new AppError('invalid', `stack: is missing, project ${project.slug} has ${stacks.join(', ')}`, { field: 'stack' });
+    throw new AppError('invalid', `stack: is missing, project ${project.slug} has ${stacks.join(', ')}`, {
+      field: 'stack',
+    });
   }
   const named = stack ?? only;
   const found = named === undefined ? undefined : services.releases.get(project.id, named, version);

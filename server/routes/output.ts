@@ -1,11 +1,10 @@
 /** What a run's steps left behind: logs, tests, artifacts. The same calls for builds and deployments. */
-import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { notFound } from '../../pipelines/errors.ts';
-import type { Run } from '../../pipelines/model.ts';
+import type { Run, Step } from '../../pipelines/model.ts';
 import type { LogRef } from '../../pipelines/ports.ts';
 import * as present from '../present.ts';
 import type { Services } from '../services.ts';
@@ -14,8 +13,19 @@ import * as schemas from './schemas.ts';
 export const LogQuery = z.strictObject({
   attempt: z.coerce.number().int().min(1).max(1_000_000).optional().meta({ description: 'The newest where left out' }),
   follow: z.enum(['0', '1']).optional().meta({ description: '1: goes on until the step has ended' }),
-  offset: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional().meta({ description: 'First byte, with follow' }),
-  search: z.string().min(1).max(200).optional().meta({ description: 'Answers JSON: {count, lines: [{line, offset, text}]}' }),
+  offset: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(Number.MAX_SAFE_INTEGER)
+    .optional()
+    .meta({ description: 'First byte, with follow' }),
+  search: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .meta({ description: 'Answers JSON: {count, lines: [{line, offset, text}]}' }),
   limit: schemas.Limit,
 });
 type LogQuery = z.infer<typeof LogQuery>;
@@ -27,7 +37,11 @@ interface Streaming {
 }
 
 /** Answers a step's log. `find` reads the run anew: a followed step may not have begun. */
-export async function sendLog(context: Streaming & { query: LogQuery }, find: () => Run, stepName: string): Promise<undefined> {
+export async function sendLog(
+  context: Streaming & { query: LogQuery },
+  find: () => Run,
+  stepName: string,
+): Promise<undefined> {
   const { services, request, response, query } = context;
   const run = find();
   let step = stepOf(run, stepName);
@@ -49,7 +63,13 @@ export async function sendLog(context: Streaming & { query: LogQuery }, find: ()
   }
 }
 
-async function sendRange(services: Services, ref: LogRef, request: Request, response: Response, signal: AbortSignal): Promise<void> {
+async function sendRange(
+  services: Services,
+  ref: LogRef,
+  request: Request,
+  response: Response,
+  signal: AbortSignal,
+): Promise<void> {
   const { length, closed } = services.logs.stat(ref) ?? { length: 0, closed: false };
   response.setHeader('Accept-Ranges', 'bytes');
   response.setHeader('Slipway-Log-Complete', String(closed));
@@ -81,42 +101,42 @@ function closedSignal(response: Response): AbortSignal {
   return controller.signal;
 }
 
-function stepOf(run: Run, name: string) {
+function stepOf(run: Run, name: string): Step {
   const step = run.steps.find((each) => each.name === name);
-  if (!step) throw notFound(`there is no step "${name}" in this run: it has ${run.steps.map((each) => each.name).join(', ')}`);
+  if (!step)
+    throw notFound(`there is no step "${name}" in this run: it has ${run.steps.map((each) => each.name).join(', ')}`);
   return step;
 }
 
-/** The step as it is once it has begun, or will not begin any more. */
-async function begun(services: Services, find: () => Run, name: string, signal: AbortSignal) {
+/** The step as it is once it has begun, or will not begin any more, or `signal` aborts. */
+function begun(services: Services, find: () => Run, name: string, signal: AbortSignal): Promise<Step> {
   const { id } = find();
-  const controller = new AbortController();
-  const either = AbortSignal.any([signal, controller.signal]);
-  const changes = new EventTarget();
-  const unsubscribe = services.events.subscribe((event) => {
-    if (event.runId === id) changes.dispatchEvent(new Event('change'));
-  });
-  try {
-    for (;;) {
-      const changed = once(changes, 'change', { signal: either });
-      const run = find();
-      const step = stepOf(run, name);
-      if (step.attempt > 0 || step.status === 'finished' || run.status === 'finished') {
-        changed.catch(() => undefined);
-        return step;
+  return new Promise((resolve, reject) => {
+    const look = () => {
+      try {
+        const run = find();
+        const step = stepOf(run, name);
+        if (step.attempt > 0 || step.status === 'finished' || run.status === 'finished' || signal.aborted)
+          end(() => resolve(step));
+      } catch (error) {
+        end(() => reject(error));
       }
-      await changed.catch((error: unknown) => {
-        if (!signal.aborted) throw error;
-      });
-      if (signal.aborted) return step;
-    }
-  } finally {
-    unsubscribe();
-    controller.abort();
-  }
+    };
+    const unsubscribe = services.events.subscribe((event) => {
+      if (event.runId === id) look();
+    });
+    const end = (settle: () => void) => {
+      unsubscribe();
+      signal.removeEventListener('abort', look);
+      settle();
+    };
+    signal.addEventListener('abort', look);
+    look();
+  });
 }
 
-export const testsOf = (services: Services, run: Run): z.infer<typeof schemas.Tests> => present.tests(services.runs.tests(run.id));
+export const testsOf = (services: Services, run: Run): z.infer<typeof schemas.Tests> =>
+  present.tests(services.runs.tests(run.id));
 
 /** As an attachment of no type that a browser would open: it may be HTML somebody's build made. */
 export async function sendArtifact({ services, response }: Streaming, run: Run, path: string): Promise<undefined> {

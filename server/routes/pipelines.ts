@@ -30,7 +30,10 @@ const ADMIN = { project: 'admin' } as const;
 type Body = z.infer<typeof schemas.PutPipeline>;
 
 const PutReply = schemas.Pipeline.extend({
-  warning: z.string().nullable().meta({ description: 'Why the source could not be reached; the pipeline is kept all the same' }),
+  warning: z
+    .string()
+    .nullable()
+    .meta({ description: 'Why the source could not be reached; the pipeline is kept all the same' }),
 });
 const Watch = z.object({
   items: z.array(z.object({ branch: z.string(), revision: z.string(), notedAt: z.string() })),
@@ -144,7 +147,10 @@ function put({ db, vault, config, now }: Deps, project: Project, name: string, b
   if (credentials && 'secret' in credentials) {
     const known = secretsOf(db, { projectId: project.id, environmentId: null }).map((secret) => secret.name);
     if (!known.includes(credentials.secret)) {
-      throw invalid(`source.credentials.secret: project ${project.slug} has no secret "${credentials.secret}"`, 'source.credentials.secret');
+      throw invalid(
+        `source.credentials.secret: project ${project.slug} has no secret "${credentials.secret}"`,
+        'source.credentials.secret',
+      );
     }
   }
   const before = pipelineByName(db, project.id, name);
@@ -171,9 +177,13 @@ function checkUrl(kind: 'git' | 'svn', url: string, { allowFileSources }: Config
   if (kind === 'git') return checkSourceUrl(url, { allowFile: allowFileSources });
   const field = 'source.url';
   const parsed = URL.canParse(url) ? new URL(url) : null;
-  if (parsed?.protocol === 'file:' && !allowFileSources) throw invalid(`${field}: file:// URLs are not allowed here`, field);
+  if (parsed?.protocol === 'file:' && !allowFileSources)
+    throw invalid(`${field}: file:// URLs are not allowed here`, field);
   if (!parsed || /[\s\p{Cc}@]/u.test(parsed.pathname) || ![...SVN_SCHEMES, 'file:'].includes(parsed.protocol)) {
-    throw invalid(`${field}: expected http://, https://, svn:// or svn+ssh://, and a path without spaces and "@"`, field);
+    throw invalid(
+      `${field}: expected http://, https://, svn:// or svn+ssh://, and a path without spaces and "@"`,
+      field,
+    );
   }
   if (parsed.password) throw invalid(`${field}: must not hold a password: use credentials, or a secret`, field);
   if (parsed.hostname.startsWith('-') || parsed.username.startsWith('-')) {
@@ -187,5 +197,8 @@ function checkDefinition(definition: string | null): void {
   if (parsed.ok) return;
   const { errors } = parsed;
   const [first] = errors;
-  throw new AppError('invalid', `definition: line ${first?.line}: ${first?.message}`, { field: 'definition', extra: { errors } });
+  throw new AppError('invalid', `definition: line ${first?.line}: ${first?.message}`, {
+    field: 'definition',
+    extra: { errors },
+  });
 }

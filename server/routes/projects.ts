@@ -182,9 +182,13 @@ export function putRegistry(
   const before = storedRegistry(db, owner.projectId, owner.environmentId);
   const hostOf = (url: string) => url.split('/')[0];
   if (registry.password === undefined && before?.hasPassword && hostOf(before.url) !== hostOf(registry.url)) {
-    throw invalid(`${prefix}password: the host is another one now: give the password again, or null`, `${prefix}password`);
+    throw invalid(
+      `${prefix}password: the host is another one now: give the password again, or null`,
+      `${prefix}password`,
+    );
   }
-  if (registry.password && registry.username === null) throw invalid(`${prefix}username: is missing`, `${prefix}username`);
+  if (registry.password && registry.username === null)
+    throw invalid(`${prefix}username: is missing`, `${prefix}username`);
   saveRegistry(db, vault, owner, registry);
 }
 
@@ -248,8 +252,12 @@ function secretCalls<const Base extends '/projects/:project' | '/projects/:proje
 
 export const secretRoutes: Route[] = [
   ...secretCalls('/projects/:project', 'a project', ({ project }) => ({ projectId: project.id, environmentId: null })),
-  ...secretCalls('/projects/:project/environments/:environment', 'an environment; they win there', ({ db, project, params }) => ({
-    projectId: project.id,
-    environmentId: findEnvironment({ db, project, params: params as { environment: string } }).id,
-  })),
+  ...secretCalls(
+    '/projects/:project/environments/:environment',
+    'an environment; they win there',
+    ({ db, project, params }) => ({
+      projectId: project.id,
+      environmentId: findEnvironment({ db, project, params: params as { environment: string } }).id,
+    }),
+  ),
 ];

@@ -60,7 +60,9 @@ export const releaseRoutes: Route[] = [
     summary: 'What runs where, in all my projects',
     access: 'user',
     reply: schemas.Board,
-    handle: (context) => ({ items: visibleProjects(context.db, context.identity).flatMap((project) => board(context, project)) }),
+    handle: (context) => ({
+      items: visibleProjects(context.db, context.identity).flatMap((project) => board(context, project)),
+    }),
   }),
   route({
     method: 'get',
@@ -79,7 +81,10 @@ function shown(db: Deps['db'], release: Release): z.infer<typeof schemas.Release
 }
 
 function board({ db, services }: Pick<Deps, 'db' | 'services'>, project: Project) {
-  const places = environmentsOf(db, project.id).map((environment) => ({ environment, states: services.stacks.states(environment.id) }));
+  const places = environmentsOf(db, project.id).map((environment) => ({
+    environment,
+    states: services.stacks.states(environment.id),
+  }));
   return services.releases.stacksOf(project.id).map((stack) => ({
     project: project.slug,
     stack,
@@ -107,4 +112,10 @@ function cell(db: Deps['db'], environment: Environment, stack: string, state: St
 }
 
 const newerThan = (db: Deps['db'], projectId: number, stack: string, releaseId: number): number =>
-  row<{ n: number }>(db, 'SELECT count(*) AS n FROM releases WHERE project_id = ? AND stack = ? AND id > ?', projectId, stack, releaseId)?.n ?? 0;
+  row<{ n: number }>(
+    db,
+    'SELECT count(*) AS n FROM releases WHERE project_id = ? AND stack = ? AND id > ?',
+    projectId,
+    stack,
+    releaseId,
+  )?.n ?? 0;

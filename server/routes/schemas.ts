@@ -5,15 +5,24 @@ import { parseDuration } from '../../pipelines/duration.ts';
 
 // ---- words -------------------------------------------------------------------------------------------------------------
 
-export const Slug = z.string().regex(/^[a-z][a-z0-9-]{0,39}$/, 'expected 1 to 40 lower-case letters, digits and "-", beginning with a letter');
+export const Slug = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,39}$/, 'expected 1 to 40 lower-case letters, digits and "-", beginning with a letter');
 export const EnvironmentName = z
   .string()
   .regex(/^[A-Za-z][A-Za-z0-9-]{0,19}$/, 'expected 1 to 20 letters, digits and "-", beginning with a letter');
 export const UserName = z
   .string()
-  .regex(/^[a-z][a-z0-9._-]{0,39}$/, 'expected 1 to 40 lower-case letters, digits, ".", "_" and "-", beginning with a letter');
+  .regex(
+    /^[a-z][a-z0-9._-]{0,39}$/,
+    'expected 1 to 40 lower-case letters, digits, ".", "_" and "-", beginning with a letter',
+  );
 export const RoleName = z.enum(['viewer', 'developer', 'release-manager', 'admin']);
-const Line = (max: number) => z.string().max(max).regex(/^[^\p{Cc}]*$/u, 'expected one line without control characters');
+const Line = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .regex(/^[^\p{Cc}]*$/u, 'expected one line without control characters');
 export const Text = z.string().max(4000);
 export const Reason = Text.trim().min(1, 'expected a reason');
 const Time = z.string().meta({ format: 'date-time', description: 'RFC 3339, UTC' });
@@ -30,12 +39,18 @@ const Duration = (most: number) =>
     .transform((text, context) => {
       const value = parseDuration(text);
       if (value !== null && value >= 1000 && value <= most) return value;
-      context.addIssue({ code: 'custom', message: `expected a duration such as 90s, 30m or 1h30m, at most ${most / MINUTE} minutes` });
+      context.addIssue({
+        code: 'custom',
+        message: `expected a duration such as 90s, 30m or 1h30m, at most ${most / MINUTE} minutes`,
+      });
       return z.NEVER;
     })
     .meta({ type: 'string', description: 'A duration such as 90s, 30m or 1h30m' });
 
-const CronText = z.string().max(100).refine(isCron, 'expected a cron expression of five fields, or six with seconds, that comes due some day');
+const CronText = z
+  .string()
+  .max(100)
+  .refine(isCron, 'expected a cron expression of five fields, or six with seconds, that comes due some day');
 
 function isCron(text: string): boolean {
   try {
@@ -72,7 +87,10 @@ export const Limit = z.coerce.number().int().min(1).max(200).default(50);
 export const Before = z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional();
 export const Paging = z.strictObject({ before: Before, limit: Limit });
 export const listOf = <T extends z.ZodType>(item: T) =>
-  z.object({ items: z.array(item), next: z.number().optional().meta({ description: 'To be given as `before` for the items after these' }) });
+  z.object({
+    items: z.array(item),
+    next: z.number().optional().meta({ description: 'To be given as `before` for the items after these' }),
+  });
 
 // ---- people ------------------------------------------------------------------------------------------------------------
 
@@ -85,7 +103,13 @@ export const PutUser = z.strictObject({
   currentPassword: z.string().max(1000).optional().meta({ description: 'Needed to change one’s own password' }),
 });
 export const User = z
-  .object({ name: z.string(), email: z.string().nullable(), admin: z.boolean(), hasPassword: z.boolean(), createdAt: Time })
+  .object({
+    name: z.string(),
+    email: z.string().nullable(),
+    admin: z.boolean(),
+    hasPassword: z.boolean(),
+    createdAt: Time,
+  })
   .meta({ id: 'User' });
 export const Me = z
   .object({
@@ -102,9 +126,18 @@ export const PostToken = z.strictObject({
   expires: Instant.nullable().default(null),
 });
 export const Token = z
-  .object({ id: z.number(), name: z.string(), scopes: Scopes, createdAt: Time, expires: Time.nullable(), lastUsedAt: Time.nullable() })
+  .object({
+    id: z.number(),
+    name: z.string(),
+    scopes: Scopes,
+    createdAt: Time,
+    expires: Time.nullable(),
+    lastUsedAt: Time.nullable(),
+  })
   .meta({ id: 'Token' });
-export const NewToken = Token.extend({ token: z.string().meta({ description: 'Shown this once' }) }).meta({ id: 'NewToken' });
+export const NewToken = Token.extend({ token: z.string().meta({ description: 'Shown this once' }) }).meta({
+  id: 'NewToken',
+});
 
 // ---- configuration -----------------------------------------------------------------------------------------------------
 
@@ -113,7 +146,8 @@ export const Project = z.object({ slug: z.string(), name: z.string(), createdAt:
 export const PutMember = z.strictObject({ role: RoleName });
 export const Member = z.object({ user: z.string(), role: RoleName }).meta({ id: 'Member' });
 
-const REGISTRY = /^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::\d{1,5})?(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$/;
+const REGISTRY =
+  /^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::\d{1,5})?(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$/;
 export const PutRegistry = z.strictObject({
   url: z.string().max(255).regex(REGISTRY, 'expected host[:port][/path] without a scheme, user or password'),
   username: Line(255).min(1).nullable().default(null),
@@ -125,13 +159,23 @@ export const Registry = z
   .meta({ id: 'Registry' });
 
 export const PutSecret = z.strictObject({
-  value: z.string().min(8, 'expected at least 8 characters: shorter ones cannot be masked').max(64 * 1024).optional(),
+  value: z
+    .string()
+    .min(8, 'expected at least 8 characters: shorter ones cannot be masked')
+    .max(64 * 1024)
+    .optional(),
   branches: Branches.nullable().default(null),
 });
-export const Secret = z.object({ name: z.string(), branches: z.array(z.string()).nullable(), updatedAt: Time }).meta({ id: 'Secret' });
+export const Secret = z
+  .object({ name: z.string(), branches: z.array(z.string()).nullable(), updatedAt: Time })
+  .meta({ id: 'Secret' });
 
-const Pem = z.string().max(64 * 1024).regex(/^-----BEGIN /, 'expected PEM text');
-const ENGINE_HOST = /^(?:unix:\/\/\/[^\s\p{Cc}]+|tcp:\/\/[A-Za-z0-9[][A-Za-z0-9.:[\]-]*:\d{1,5}|ssh:\/\/(?:[A-Za-z0-9_][\w.-]*@)?[A-Za-z0-9[][A-Za-z0-9.:[\]-]*)$/u;
+const Pem = z
+  .string()
+  .max(64 * 1024)
+  .regex(/^-----BEGIN /, 'expected PEM text');
+const ENGINE_HOST =
+  /^(?:unix:\/\/\/[^\s\p{Cc}]+|tcp:\/\/[A-Za-z0-9[][A-Za-z0-9.:[\]-]*:\d{1,5}|ssh:\/\/(?:[A-Za-z0-9_][\w.-]*@)?[A-Za-z0-9[][A-Za-z0-9.:[\]-]*)$/u;
 const Engine = z.strictObject({
   kind: z.enum(['compose', 'swarm']),
   host: z.string().max(255).regex(ENGINE_HOST, 'expected unix:///path, tcp://host:port or ssh://[user@]host[:port]'),
@@ -150,10 +194,22 @@ const Freeze = z
     cron: CronText.optional(),
     duration: Duration(366 * 24 * 60 * MINUTE).optional(),
   })
-  .refine(({ from, until, cron, duration }) => (from && until && !cron && !duration) || (cron && duration && !from && !until), {
-    message: 'expected either from and until, or cron and duration',
-  });
-const POLICY = ['privileged', 'docker-socket', 'host-namespaces', 'cap-add', 'devices', 'security-opt', 'host-mounts', 'sysctls'] as const;
+  .refine(
+    ({ from, until, cron, duration }) => (from && until && !cron && !duration) || (cron && duration && !from && !until),
+    {
+      message: 'expected either from and until, or cron and duration',
+    },
+  );
+const POLICY = [
+  'privileged',
+  'docker-socket',
+  'host-namespaces',
+  'cap-add',
+  'devices',
+  'security-opt',
+  'host-mounts',
+  'sysctls',
+] as const;
 export const PutEnvironment = z.strictObject({
   order: z.number().int().min(0).max(1000).default(0),
   engine: Engine,
@@ -177,18 +233,31 @@ export const PutEnvironment = z.strictObject({
   variables: z.record(VariableName, z.string().max(32 * 1024)).default({}),
   registry: PutRegistry.nullable().default(null).meta({ description: 'Its own one, in place of the project’s' }),
   pool: Slug.default('default'),
-  url: z.url({ protocol: /^https?$/, error: 'expected an http or https URL' }).max(500).nullable().default(null),
+  url: z
+    .url({ protocol: /^https?$/, error: 'expected an http or https URL' })
+    .max(500)
+    .nullable()
+    .default(null),
   timeout: Duration(24 * 60 * MINUTE).default(15 * MINUTE),
   keep: z.number().int().min(1).max(1000).default(10),
   policy: z.array(z.enum(POLICY)).default([]),
 });
 
 const SecretName = z.strictObject({ secret: VariableName });
-const CredentialText = z.string().min(1).max(16 * 1024);
+const CredentialText = z
+  .string()
+  .min(1)
+  .max(16 * 1024);
 export const Credentials = z.union([
   z.strictObject({ username: Line(255).min(1), password: CredentialText }),
   z.strictObject({ token: CredentialText }),
-  z.strictObject({ sshKey: CredentialText, knownHosts: z.string().max(64 * 1024).optional() }),
+  z.strictObject({
+    sshKey: CredentialText,
+    knownHosts: z
+      .string()
+      .max(64 * 1024)
+      .optional(),
+  }),
   SecretName,
 ]);
 const RelativePath = z
@@ -270,8 +339,15 @@ export const Build = z
     release: z.string().nullable(),
   })
   .meta({ id: 'Build' });
-const Gate = z.object({ gate: z.string(), open: z.boolean(), waits: z.boolean(), message: z.string() }).meta({ id: 'Gate' });
-const ObservedService = z.object({ name: z.string(), replicas: z.number(), healthy: z.number(), digest: z.string().nullable() });
+const Gate = z
+  .object({ gate: z.string(), open: z.boolean(), waits: z.boolean(), message: z.string() })
+  .meta({ id: 'Gate' });
+const ObservedService = z.object({
+  name: z.string(),
+  replicas: z.number(),
+  healthy: z.number(),
+  digest: z.string().nullable(),
+});
 export const Deployment = z
   .object({
     ...runShape,
@@ -281,7 +357,9 @@ export const Deployment = z
     note: z.string().nullable(),
     at: Time.nullable(),
     gates: z.array(Gate),
-    approvals: z.array(z.object({ by: z.string(), decision: z.enum(['approved', 'rejected']), comment: z.string(), at: Time })),
+    approvals: z.array(
+      z.object({ by: z.string(), decision: z.enum(['approved', 'rejected']), comment: z.string(), at: Time }),
+    ),
     before: z.array(ObservedService).nullable(),
     after: z.array(ObservedService).nullable(),
     restored: z.boolean().nullable(),
@@ -289,7 +367,10 @@ export const Deployment = z
   .meta({ id: 'Deployment' });
 export const PostBuild = z.strictObject({
   branch: z.string().min(1).max(200).optional(),
-  revision: z.string().regex(/^[0-9A-Za-z]{1,64}$/, 'expected a commit, or the number of an SVN revision').optional(),
+  revision: z
+    .string()
+    .regex(/^[0-9A-Za-z]{1,64}$/, 'expected a commit, or the number of an SVN revision')
+    .optional(),
   parameters: z.record(z.string().max(128), z.string().max(32 * 1024)).optional(),
 });
 export const PostDeployment = z.strictObject({
@@ -402,7 +483,12 @@ export const Environment = z
 export const Pipeline = z
   .object({
     name: z.string(),
-    source: z.object({ kind: z.enum(['git', 'svn']), url: z.string(), branches: z.array(z.string()), hasCredentials: z.boolean() }),
+    source: z.object({
+      kind: z.enum(['git', 'svn']),
+      url: z.string(),
+      branches: z.array(z.string()),
+      hasCredentials: z.boolean(),
+    }),
     file: z.string(),
     definition: z.string().nullable(),
     poll: z.string().nullable(),

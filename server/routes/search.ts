@@ -17,9 +17,21 @@ const RELEASE = `SELECT 'release' AS kind, p.slug AS project, w.name AS pipeline
 export function search(db: Db, text: string, projectIds: number[], limit: number): Hit[] {
   const ids = JSON.stringify(projectIds);
   const builds = (where: string, ...params: unknown[]) =>
-    rows<Hit>(db, `${BUILD} AND r.project_id IN (SELECT value FROM json_each(?)) AND ${where} ORDER BY r.id DESC LIMIT ?`, ids, ...params, limit);
+    rows<Hit>(
+      db,
+      `${BUILD} AND r.project_id IN (SELECT value FROM json_each(?)) AND ${where} ORDER BY r.id DESC LIMIT ?`,
+      ids,
+      ...params,
+      limit,
+    );
   const releases = (where: string, ...params: unknown[]) =>
-    rows<Hit>(db, `${RELEASE} AND l.project_id IN (SELECT value FROM json_each(?)) AND ${where} ORDER BY l.id DESC LIMIT ?`, ids, ...params, limit);
+    rows<Hit>(
+      db,
+      `${RELEASE} AND l.project_id IN (SELECT value FROM json_each(?)) AND ${where} ORDER BY l.id DESC LIMIT ?`,
+      ids,
+      ...params,
+      limit,
+    );
 
   const lower = text.toLowerCase();
   const [, svn] = /^r(\d{1,10})$/.exec(lower) ?? [];

@@ -1,7 +1,7 @@
 /** Logging in and out, and what a user has. */
-import { rateLimit } from 'express-rate-limit';
+
 import type { Request, RequestHandler } from 'express';
-import { ipKeyGenerator } from 'express-rate-limit';
+import { ipKeyGenerator, rateLimit } from 'express-rate-limit';
 import { z } from 'zod';
 import { AppError, conflict, invalid, notFound } from '../../pipelines/errors.ts';
 import { visibleProjects } from '../auth/access.ts';
@@ -33,7 +33,8 @@ const WINDOW = 15 * 60_000;
 /** Wrong passwords only: per user and address, and more of them per address. */
 const loginLimits = (): RequestHandler[] => {
   const address = (request: Request): string => ipKeyGenerator(request.ip ?? '');
-  const name = (request: Request): string => sha256(String((request.body as { username?: unknown } | undefined)?.username));
+  const name = (request: Request): string =>
+    sha256(String((request.body as { username?: unknown } | undefined)?.username));
   const limiter = (limit: number, keyGenerator: (request: Request) => string) =>
     rateLimit({
       windowMs: WINDOW,
@@ -99,7 +100,14 @@ export const sessionRoutes: Route[] = [
       return undefined;
     },
   }),
-  route({ method: 'get', path: '/me', summary: 'Who I am, and my projects', access: 'user', reply: schemas.Me, handle: me }),
+  route({
+    method: 'get',
+    path: '/me',
+    summary: 'Who I am, and my projects',
+    access: 'user',
+    reply: schemas.Me,
+    handle: me,
+  }),
   route({
     method: 'get',
     path: '/me/tokens',
@@ -139,12 +147,19 @@ export const sessionRoutes: Route[] = [
 ];
 
 /** A token cannot make one that may do more, or lives longer, than itself. */
-function refuseEscalation(identity: Context<string, 'user'>['identity'], scopes: readonly string[], expiresAt: number | null): void {
+function refuseEscalation(
+  identity: Context<string, 'user'>['identity'],
+  scopes: readonly string[],
+  expiresAt: number | null,
+): void {
   const missing = scopes.find((scope) => !identity.scopes.some((own) => own === scope));
   if (missing) throw new AppError('forbidden', `a token without the scope "${missing}" cannot give it`);
   const limit = 'token' in identity.via ? identity.via.expiresAt : null;
   if (limit !== null && (expiresAt === null || expiresAt > limit)) {
-    throw new AppError('forbidden', `a token cannot make one that outlives it: set expires to ${present.time(limit)} at most`);
+    throw new AppError(
+      'forbidden',
+      `a token cannot make one that outlives it: set expires to ${present.time(limit)} at most`,
+    );
   }
 }
 
@@ -178,14 +193,22 @@ export const userRoutes: Route[] = [
       if (!admin && body.admin !== undefined && body.admin !== identity.user.admin) {
         throw new AppError('forbidden', 'admin: only administrators of Slipway change this', { field: 'admin' });
       }
-      if (!admin && body.password !== undefined && !(await verifyPassword(body.currentPassword ?? '', passwordHash(db, params.user)))) {
+      if (
+        !admin &&
+        body.password !== undefined &&
+        !(await verifyPassword(body.currentPassword ?? '', passwordHash(db, params.user)))
+      ) {
         throw new AppError('forbidden', 'currentPassword: is wrong', { field: 'currentPassword' });
       }
       const hash = body.password ? await hashPassword(body.password) : body.password;
       return transact(db, () => {
         const before = userByName(db, params.user);
         if (before?.admin && body.admin === false) keepLastAdmin(db);
-        const user = saveUser(db, { name: params.user, email: body.email, admin: body.admin, passwordHash: hash }, now());
+        const user = saveUser(
+          db,
+          { name: params.user, email: body.email, admin: body.admin, passwordHash: hash },
+          now(),
+        );
         // Whoever stole the old password is logged out, too.
         if (hash !== undefined) deleteSessionsOf(db, user.id, 'session' in identity.via ? identity.via.session : null);
         return present.user(user);

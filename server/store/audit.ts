@@ -25,7 +25,10 @@ export const recordAudit = (db: Db, line: Omit<AuditLine, 'id'>): void =>
   );
 
 /** Newest first. `projectIds` null: everything. */
-export const auditLines = (db: Db, filter: { projectIds: number[] | null; before?: number | undefined; limit: number }): AuditLine[] =>
+export const auditLines = (
+  db: Db,
+  filter: { projectIds: number[] | null; before?: number | undefined; limit: number },
+): AuditLine[] =>
   rows<Omit<AuditLine, 'data'> & { data: string }>(
     db,
     `SELECT id, at, actor, action, project_id AS projectId, target, data_json AS data FROM audit

@@ -58,10 +58,10 @@ const statements = new WeakMap<Db, Map<string, Database.Statement>>();
 
 /** A prepared statement, prepared once a database. */
 export function sql(db: Db, text: string): Database.Statement {
-  let cache = statements.get(db);
-  if (!cache) statements.set(db, (cache = new Map()));
-  let statement = cache.get(text);
-  if (!statement) cache.set(text, (statement = db.prepare(text)));
+  const cache = statements.get(db) ?? new Map<string, Database.Statement>();
+  statements.set(db, cache);
+  const statement = cache.get(text) ?? db.prepare(text);
+  cache.set(text, statement);
   return statement;
 }
 

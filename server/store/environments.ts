@@ -36,7 +36,9 @@ export const environmentByName = (db: Db, projectId: number, name: string): Envi
   one(db, 'project_id = ? AND name = ?', projectId, name);
 /** In the order releases go through them. */
 export const environmentsOf = (db: Db, projectId: number): Environment[] =>
-  rows<EnvironmentRow>(db, `${SELECT} WHERE project_id = ? ORDER BY position, id`, projectId).map((e) => toEnvironment(db, e));
+  rows<EnvironmentRow>(db, `${SELECT} WHERE project_id = ? ORDER BY position, id`, projectId).map((e) =>
+    toEnvironment(db, e),
+  );
 
 export function saveEnvironment(
   db: Db,
@@ -57,12 +59,14 @@ export function saveEnvironment(
   return environmentByName(db, projectId, name) as Environment;
 }
 
-export const deleteEnvironment = (db: Db, id: number): void => void change(db, 'DELETE FROM environments WHERE id = ?', id);
+export const deleteEnvironment = (db: Db, id: number): void =>
+  void change(db, 'DELETE FROM environments WHERE id = ?', id);
 
 type EngineTls = NonNullable<EngineSpec['tls']>;
 const tlsContext = (environmentId: number) => `engine-tls:${environmentId}`;
 const sealedTls = (db: Db, id: number): string | null =>
-  row<{ engine_tls_sealed: string | null }>(db, 'SELECT engine_tls_sealed FROM environments WHERE id = ?', id)?.engine_tls_sealed ?? null;
+  row<{ engine_tls_sealed: string | null }>(db, 'SELECT engine_tls_sealed FROM environments WHERE id = ?', id)
+    ?.engine_tls_sealed ?? null;
 
 export const hasEngineTls = (db: Db, environmentId: number): boolean => sealedTls(db, environmentId) !== null;
 

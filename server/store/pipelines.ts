@@ -60,7 +60,8 @@ export const pipelineByName = (db: Db, projectId: number, name: string): Pipelin
 export const pipelinesOf = (db: Db, projectId: number): Pipeline[] =>
   rows<PipelineRow>(db, 'SELECT * FROM pipelines WHERE project_id = ? ORDER BY name', projectId).map(toPipeline);
 /** Of all projects: for the watcher. */
-export const pipelinesAll = (db: Db): Pipeline[] => rows<PipelineRow>(db, 'SELECT * FROM pipelines ORDER BY id').map(toPipeline);
+export const pipelinesAll = (db: Db): Pipeline[] =>
+  rows<PipelineRow>(db, 'SELECT * FROM pipelines ORDER BY id').map(toPipeline);
 
 export function savePipeline(
   db: Db,
@@ -95,7 +96,8 @@ function setSealed(db: Db, vault: Vault, id: number, column: Sealed, text: strin
   change(db, `UPDATE pipelines SET ${column} = ? WHERE id = ?`, sealed, id);
 }
 function openSealed(db: Db, vault: Vault, id: number, column: Sealed): string | null {
-  const sealed = row<Record<Sealed, string | null>>(db, `SELECT ${column} FROM pipelines WHERE id = ?`, id)?.[column] ?? null;
+  const sealed =
+    row<Record<Sealed, string | null>>(db, `SELECT ${column} FROM pipelines WHERE id = ?`, id)?.[column] ?? null;
   return sealed === null ? null : vault.open(sealed, context(column, id));
 }
 
@@ -103,7 +105,8 @@ export const setCredentials = (db: Db, vault: Vault, id: number, credentials: St
   setSealed(db, vault, id, 'credentials_sealed', credentials && JSON.stringify(credentials));
 export const setHookSecret = (db: Db, vault: Vault, id: number, secret: string | null): void =>
   setSealed(db, vault, id, 'hook_secret_sealed', secret);
-export const hookSecret = (db: Db, vault: Vault, id: number): string | null => openSealed(db, vault, id, 'hook_secret_sealed');
+export const hookSecret = (db: Db, vault: Vault, id: number): string | null =>
+  openSealed(db, vault, id, 'hook_secret_sealed');
 
 const storedCredentials = (db: Db, vault: Vault, id: number): StoredCredentials | null => {
   const text = openSealed(db, vault, id, 'credentials_sealed');
@@ -140,7 +143,11 @@ export function holdersOfPipeline(db: Db, pipeline: Pipeline): string[] {
      WHERE s.pipeline_id = ? AND x.current_json IS NOT NULL`,
     pipeline.id,
   );
-  const open = rows<{ number: number }>(db, "SELECT number FROM runs WHERE pipeline_id = ? AND status <> 'finished'", pipeline.id);
+  const open = rows<{ number: number }>(
+    db,
+    "SELECT number FROM runs WHERE pipeline_id = ? AND status <> 'finished'",
+    pipeline.id,
+  );
   return [
     ...deployed.map(({ stack, environment }) => `its stack ${stack} is deployed in ${environment}`),
     ...open.map(({ number }) => `build ${number} is not finished`),
@@ -160,7 +167,11 @@ export interface Poll {
 }
 
 export const watchesOf = (db: Db, pipelineId: number): Watch[] =>
-  rows(db, 'SELECT branch, revision, noted_at AS notedAt FROM watches WHERE pipeline_id = ? ORDER BY branch', pipelineId);
+  rows(
+    db,
+    'SELECT branch, revision, noted_at AS notedAt FROM watches WHERE pipeline_id = ? ORDER BY branch',
+    pipelineId,
+  );
 export const lastPoll = (db: Db, pipelineId: number): Poll =>
   row<Poll>(
     db,

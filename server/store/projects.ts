@@ -19,7 +19,8 @@ export const projectsOfUser = (db: Db, userId: number): Project[] =>
   rows(db, `${SELECT} WHERE id IN (SELECT project_id FROM members WHERE user_id = ?) ORDER BY slug`, userId);
 
 export function saveProject(db: Db, slug: string, name: string, now: number): Project {
-  const save = 'INSERT INTO projects (slug, name, created_at) VALUES (?, ?, ?) ON CONFLICT (slug) DO UPDATE SET name = excluded.name';
+  const save =
+    'INSERT INTO projects (slug, name, created_at) VALUES (?, ?, ?) ON CONFLICT (slug) DO UPDATE SET name = excluded.name';
   change(db, save, slug, name, now);
   return projectBySlug(db, slug) as Project;
 }
@@ -67,7 +68,8 @@ export interface StoredRegistry extends RegistrySpec {
   hasPassword: boolean;
 }
 
-const registryContext = (projectId: number, environmentId: number | null) => `registry:${projectId}:${environmentId ?? 0}`;
+const registryContext = (projectId: number, environmentId: number | null) =>
+  `registry:${projectId}:${environmentId ?? 0}`;
 const registryRow = (db: Db, projectId: number, environmentId: number | null): RegistryRow | undefined =>
   row(db, 'SELECT * FROM registries WHERE project_id = ? AND environment_id IS ?', projectId, environmentId);
 
@@ -85,10 +87,18 @@ export function storedRegistry(db: Db, projectId: number, environmentId: number 
 }
 
 /** Null where the registry asks for none. */
-export function registryCredentials(db: Db, vault: Vault, projectId: number, environmentId: number | null): RegistryCredentials | null {
+export function registryCredentials(
+  db: Db,
+  vault: Vault,
+  projectId: number,
+  environmentId: number | null,
+): RegistryCredentials | null {
   const found = registryRow(db, projectId, environmentId);
   if (!found?.username || found.password_sealed === null) return null;
-  return { username: found.username, password: vault.open(found.password_sealed, registryContext(projectId, environmentId)) };
+  return {
+    username: found.username,
+    password: vault.open(found.password_sealed, registryContext(projectId, environmentId)),
+  };
 }
 
 /** A `password` that is left out keeps its value; null removes it. */
@@ -99,7 +109,8 @@ export function saveRegistry(
   registry: RegistrySpec & { username: string | null; password?: string | null | undefined },
 ): void {
   const { projectId, environmentId } = owner;
-  const kept = registry.password === undefined ? (registryRow(db, projectId, environmentId)?.password_sealed ?? null) : null;
+  const kept =
+    registry.password === undefined ? (registryRow(db, projectId, environmentId)?.password_sealed ?? null) : null;
   const sealed = registry.password ? vault.seal(registry.password, registryContext(projectId, environmentId)) : kept;
   deleteRegistry(db, projectId, environmentId);
   change(

@@ -37,12 +37,18 @@ export function userByName(db: Db, name: string): User | undefined {
 }
 
 export const passwordHash = (db: Db, name: string): string | null =>
-  row<{ password_hash: string | null }>(db, 'SELECT password_hash FROM users WHERE name = ?', name)?.password_hash ?? null;
+  row<{ password_hash: string | null }>(db, 'SELECT password_hash FROM users WHERE name = ?', name)?.password_hash ??
+  null;
 
 /** Makes or changes a user; what is left out stays as it is. */
 export function saveUser(
   db: Db,
-  user: { name: string; email?: string | null | undefined; admin?: boolean | undefined; passwordHash?: string | null | undefined },
+  user: {
+    name: string;
+    email?: string | null | undefined;
+    admin?: boolean | undefined;
+    passwordHash?: string | null | undefined;
+  },
   now: number,
 ): User {
   change(db, 'INSERT INTO users (name, created_at) VALUES (?, ?) ON CONFLICT (name) DO NOTHING', user.name, now);
@@ -88,7 +94,8 @@ export function userOfSession(db: Db, hash: string, now: number): { user: User; 
 
 export const extendSession = (db: Db, hash: string, expiresAt: number): void =>
   void change(db, 'UPDATE sessions SET expires_at = ? WHERE hash = ?', expiresAt, hash);
-export const deleteSession = (db: Db, hash: string): void => void change(db, 'DELETE FROM sessions WHERE hash = ?', hash);
+export const deleteSession = (db: Db, hash: string): void =>
+  void change(db, 'DELETE FROM sessions WHERE hash = ?', hash);
 export const deleteSessionsOf = (db: Db, userId: number, except: string | null): void =>
   void change(db, 'DELETE FROM sessions WHERE user_id = ? AND hash IS NOT ?', userId, except);
 

@@ -92,7 +92,8 @@ export class Spine {
     this.ledger = new Ledger(db, clock);
     this.ledger.follow(consequences);
     this.ledger.onCommit(({ moves }) => {
-      for (const { after } of moves) if (after.status === 'queued') queue.dispatch({ runId: after.id, attempt: after.attempt, pool: after.pool });
+      for (const { after } of moves)
+        if (after.status === 'queued') queue.dispatch({ runId: after.id, attempt: after.attempt, pool: after.pool });
     });
     this.coordinator = new Coordinator({
       db,
@@ -119,10 +120,17 @@ export class Spine {
     const project = saveProject(this.db, 'shop', 'Shop', this.clock.now());
     savePipeline(
       this.db,
-      { projectId: project.id, name: 'web', source: { kind: 'git', url: 'https://git.example/web.git', branches: ['main'] }, file: 'slipway.yml', definition: null, poll: null },
+      {
+        projectId: project.id,
+        name: 'web',
+        source: { kind: 'git', url: 'https://git.example/web.git', branches: ['main'] },
+        file: 'slipway.yml',
+        definition: null,
+        poll: null,
+      },
       this.clock.now(),
     );
-    environments.forEach((each, index) => this.defineEnvironment({ order: index + 1, ...each }));
+    for (const [index, each] of environments.entries()) this.defineEnvironment({ order: index + 1, ...each });
     this.scm.commit({ 'slipway.yml': file });
     await this.trigger.firstSight(this.pipeline);
   }
@@ -224,12 +232,18 @@ export class Spine {
   }
 
   /** The newest deployment to an environment, once there is one that `is`. */
-  deployment(environment: string, number: number, is: (now: DeploymentRun) => boolean = (now) => now.status === 'finished'): Promise<DeploymentRun> {
+  deployment(
+    environment: string,
+    number: number,
+    is: (now: DeploymentRun) => boolean = (now) => now.status === 'finished',
+  ): Promise<DeploymentRun> {
     const { id } = this.environment(environment);
     return new Promise((resolve) => {
       let over = false;
       const look = () => {
-        const found = this.db.prepare("SELECT id FROM runs WHERE kind = 'deployment' AND environment_id = ? AND number = ?").get(id, number) as { id: number } | undefined;
+        const found = this.db
+          .prepare("SELECT id FROM runs WHERE kind = 'deployment' AND environment_id = ? AND number = ?")
+          .get(id, number) as { id: number } | undefined;
         const now = found && (runById(this.db, found.id) as DeploymentRun);
         if (over || !now || !is(now)) return;
         over = true;
