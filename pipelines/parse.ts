@@ -67,9 +67,11 @@ function faultsOfIssue(issue: Issue, above: PropertyKey[] = []): Fault[] {
 
 /** The alternative that was meant: of the right type, and with the fewest faults. Null where that is not clear. */
 function closestBranch(branches: Issue[][]): Issue[] | null {
-  // A fault inside the value says more for an alternative than one of the value itself.
-  const weightOf = (issue: Issue) =>
-    issue.code === 'unrecognized_keys' ? issue.keys.length : issue.path.length > 0 ? 1 : 1.5;
+  // A fault inside the value says more for an alternative than one of the value itself, and so does a key it nearly has.
+  const weightOf = (issue: Issue) => {
+    if (issue.code !== 'unrecognized_keys') return issue.path.length > 0 ? 1 : 1.5;
+    return issue.keys.length - 0.5 * issue.message.split('did you mean').slice(1).length;
+  };
   const weigh = (branch: Issue[]) => branch.reduce((sum, issue) => sum + weightOf(issue), 0);
   const ofType = branches.filter((branch) => !branch.some((issue) => isWrongType(issue)));
   const [first, second] = ofType.sort((a, b) => weigh(a) - weigh(b));

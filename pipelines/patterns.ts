@@ -19,7 +19,7 @@ const isMatch = (glob: string, value: string): boolean =>
   picomatch.isMatch(value, glob, { dot: true, nonegate: true, noextglob: true, nobracket: true, strictSlashes: true });
 
 /** Characters of a commit message that are looked at. */
-const MESSAGE_LIMIT = 1000;
+const MESSAGE_LIMIT = 500;
 /** Steps that a search may take at worst. */
 const MAX_COST = MESSAGE_LIMIT ** 3;
 

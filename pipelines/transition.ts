@@ -34,6 +34,7 @@ export function apply<R extends Run>(run: R, event: RunEvent, now: number): R {
       require('waiting', 'queued', 'running');
       if (next.kind !== 'deployment') return refuse('only deployments wait');
       if (next.effect !== 'none') refuse('its effects have begun');
+      if (next.stop) refuse('it was asked to stop');
       if (run.status !== 'waiting') release(next);
       next.status = 'waiting';
       next.gates = event.gates;
@@ -46,7 +47,8 @@ export function apply<R extends Run>(run: R, event: RunEvent, now: number): R {
       next.token = event.token;
       next.startedAt ??= now;
       if (next.kind === 'deployment') next.baseline = event.baseline ?? null;
-      return next;
+      // Every step may have been left out by `when:`.
+      return settle(next, now);
     case 'step.started': {
       require('running');
       const step = stepOf(next, event.step) ?? refuse(`there is no step ${event.step}`);
@@ -67,7 +69,7 @@ export function apply<R extends Run>(run: R, event: RunEvent, now: number): R {
     }
     case 'effect':
       require('running');
-      next.effect = event.effect;
+      if (next.effect !== 'deploying') next.effect = event.effect;
       return next;
     case 'step.finished': {
       require('running');

@@ -54,9 +54,7 @@ export function createApp(given: Omit<Deps, 'now'> & Partial<Pick<Deps, 'now'>>)
   );
   app.use(routerOf(root, deps));
   app.use(API_PREFIX, routerOf(apiRoutes, deps));
-  app.use(API_PREFIX, (request, _response, next) =>
-    next(notFound(`there is no ${request.method} ${request.path.slice(0, 200)}`)),
-  );
+  app.use((request, _response, next) => next(notFound(`there is no ${request.method} ${request.path.slice(0, 200)}`)));
   app.use(problemHandler(deps.logger));
   return app;
 }

@@ -103,7 +103,11 @@ export function parse<T>(schema: z.ZodType<T>, input: unknown): T {
 type Path = readonly PropertyKey[];
 
 function faults(issues: readonly z.core.$ZodIssue[], schema: z.core.$ZodType, path: Path): Fault[] {
-  return issues.flatMap((issue): Fault[] => {
+  // A misspelt field explains why another one is missing: so it comes first.
+  const unknownFirst = issues.toSorted(
+    (a, b) => Number(b.code === 'unrecognized_keys') - Number(a.code === 'unrecognized_keys'),
+  );
+  return unknownFirst.flatMap((issue): Fault[] => {
     const at = [...path, ...issue.path];
     const here = descend(schema, issue.path);
     if (issue.code === 'unrecognized_keys') {

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { AppError, conflict, invalid, messageOf } from '../pipelines/errors.ts';
 import type { BuildPlan, BuildRun, Change, Trigger as TriggerKind } from '../pipelines/model.ts';
 import { matchesAny, matchesMessage } from '../pipelines/patterns.ts';
-import { initialSteps, planBuild, resolveParameters } from '../pipelines/plan.ts';
+import { initialSteps, type PlanContext, planBuild, resolveParameters } from '../pipelines/plan.ts';
 import type { Clock, Head, Scm, SourceAccess } from '../pipelines/ports.ts';
 import type { PipelineFile } from '../pipelines/schema.ts';
 import { releaseRefusal } from './coordinator.ts';
@@ -255,7 +255,7 @@ export class Trigger {
   #insert(tx: Tx, sighting: Sighting, cause: Cause): BuildRun {
     const { pipeline, head, changes } = sighting;
     const number = nextNumber(tx.db, 'build', pipeline.id);
-    const plan = this.#plan(tx, sighting, cause, number);
+    const { plan, refusal } = this.#plan(tx, sighting, cause, number);
     const run = tx.insert<BuildRun>(
       {
         kind: 'build',
@@ -288,16 +288,28 @@ export class Trigger {
       },
       plan,
     );
-    const refusal = sighting.definition.ok
-      ? plan.release && releaseRefusal(tx.db, pipeline.projectId, pipeline.id, plan.release)
-      : sighting.definition.reason;
-    return refusal ? tx.apply(run, { type: 'refused', reason: refusal }) : run;
+    return refusal === null ? run : tx.apply(run, { type: 'refused', reason: refusal });
   }
 
-  #plan(tx: Tx, { pipeline, head, definition, changes }: Sighting, cause: Cause, number: number): BuildPlan {
+  /** The plan, or one without steps and why. A person who asks hears the reason; a poll makes a build that bears it. */
+  #plan(tx: Tx, sighting: Sighting, cause: Cause, number: number): { plan: BuildPlan; refusal: string | null } {
+    const { pipeline, definition } = sighting;
+    const empty = () => planBuild({ steps: {} }, this.#context(tx, sighting, cause, number));
+    if (!definition.ok) return { plan: empty(), refusal: definition.reason };
+    try {
+      const plan = planBuild(definition.file, this.#context(tx, sighting, cause, number));
+      return { plan, refusal: plan.release && releaseRefusal(tx.db, pipeline.projectId, pipeline.id, plan.release) };
+    } catch (error) {
+      // A value that is filled in, such as a branch's name in a version, may be what is wrong.
+      if (!(error instanceof AppError) || cause.requestedBy !== null) throw error;
+      return { plan: empty(), refusal: error.message };
+    }
+  }
+
+  #context(tx: Tx, { pipeline, head, changes }: Sighting, cause: Cause, number: number): PlanContext {
     const project = projectById(tx.db, pipeline.projectId);
     if (!project) throw new Error(`pipeline ${pipeline.id} has no project`);
-    const context = {
+    return {
       project: project.slug,
       pipeline: pipeline.name,
       number,
@@ -310,7 +322,6 @@ export class Trigger {
       parameters: cause.parameters,
       changedPaths: pathsOf(changes),
     };
-    return planBuild(definition.ok ? definition.file : { steps: {} }, context);
   }
 
   #requireIntake(): void {

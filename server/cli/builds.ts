@@ -11,7 +11,7 @@ interface BuildOptions extends WaitOptions {
   pipeline: string;
   branch?: string;
   revision?: string;
-  param: Record<string, string>;
+  param?: Record<string, string>;
   idempotencyKey?: string;
 }
 
@@ -28,7 +28,7 @@ export function addBuildCommands(program: Command, run: RunCommand): void {
     .requiredOption('-w, --pipeline <pipeline>', 'the pipeline')
     .option('-b, --branch <branch>', "the branch (default: the pipeline's first)")
     .option('-r, --revision <revision>', 'a commit or SVN revision (default: the head)')
-    .option('--param <name=value>', 'a parameter of the pipeline; repeat it for more', parameter, {})
+    .option('--param <name=value>', 'a parameter of the pipeline; repeat it for more', parameter)
     .option('--idempotency-key <key>', 'the same key starts one build, however often it is sent')
     .option('--wait', 'wait for the end; exit 1 where the build does not pass')
     .option('--json', 'print the build as JSON')
@@ -62,7 +62,7 @@ Examples:
 
 export type RunCommand = (command: () => Promise<ExitCode>) => Promise<void>;
 
-function parameter(text: string, before: Record<string, string>): Record<string, string> {
+function parameter(text: string, before: Record<string, string> = {}): Record<string, string> {
   const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
   if (name === undefined || value === undefined) throw usage(`--param ${text}: expected name=value`);
   return { ...before, [name]: value };
@@ -70,7 +70,7 @@ function parameter(text: string, before: Record<string, string>): Record<string,
 
 async function build(api: Api, options: BuildOptions): Promise<ExitCode> {
   const builds = at`/projects/${options.project}/pipelines/${options.pipeline}/builds`;
-  const body = { branch: options.branch, revision: options.revision, parameters: given(options.param) };
+  const body = { branch: options.branch, revision: options.revision, parameters: options.param };
   const headers = options.idempotencyKey ? { 'idempotency-key': options.idempotencyKey } : {};
   const started = await api.post<BuildView>(builds, body, headers);
   return report(api, started, {
@@ -79,9 +79,6 @@ async function build(api: Api, options: BuildOptions): Promise<ExitCode> {
     title: `${options.project}/${options.pipeline}#${started.number}`,
   });
 }
-
-const given = (parameters: Record<string, string>): Record<string, string> | undefined =>
-  Object.keys(parameters).length > 0 ? parameters : undefined;
 
 // ---- logs ------------------------------------------------------------------------------------------------------------
 

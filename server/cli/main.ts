@@ -57,9 +57,8 @@ try {
 }
 
 function explain(thrown: unknown, asJson: boolean): ExitCode {
-  // Commander has printed its own; help counts as an error there.
-  if (thrown instanceof CommanderError)
-    return thrown.exitCode === 0 || thrown.code === 'commander.help' ? EXIT.ok : EXIT.usage;
+  // Commander has printed its own.
+  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.ok : EXIT.usage;
   if (thrown instanceof CliError) {
     if (asJson) printJson({ error: { detail: thrown.message, ...thrown.problem } });
     else console.error(`slipway: ${thrown.message}`);

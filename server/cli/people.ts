@@ -1,5 +1,7 @@
 /** `slipway user add` and `slipway token create`. */
 import { randomBytes } from 'node:crypto';
+import { createInterface } from 'node:readline';
+import { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import type { RunCommand } from './builds.ts';
@@ -14,7 +16,7 @@ interface UserOptions {
   json?: boolean;
 }
 interface TokenOptions {
-  scope: string[];
+  scope?: string[];
   expires?: string;
   user?: string;
   json?: boolean;
@@ -43,12 +45,7 @@ export function addPeopleCommands(program: Command, run: RunCommand): void {
     .command('create')
     .description('make a token for yourself; it is shown once')
     .argument('[name]', 'what it is for', 'cli')
-    .option(
-      '--scope <scope>',
-      'limit it to this; repeat it for more',
-      (scope: string, all: string[]) => [...all, scope],
-      [],
-    )
+    .option('--scope <scope>', 'read or write; repeat it for both (default: both)', collect)
     .option('--expires <time>', 'e.g. 2031-05-04T18:00:00Z')
     .option('-u, --user <name>', 'log in with the password on standard input, instead of SLIPWAY_TOKEN')
     .option('--json', 'print the token as JSON')
@@ -61,6 +58,8 @@ Examples:
     )
     .action((name: string, options: TokenOptions) => run(() => createToken(connect(), name, options)));
 }
+
+const collect = (item: string, before: string[] = []): string[] => [...before, item];
 
 async function addUser(api: Api, name: string, options: UserOptions): Promise<ExitCode> {
   const path = at`/users/${name}`;
@@ -85,8 +84,11 @@ async function exists(api: Api, path: string): Promise<boolean> {
 
 async function createToken(api: Api, name: string, options: TokenOptions): Promise<ExitCode> {
   const session = options.user === undefined ? api : await login(api, options.user, await passwordFromStdin());
-  const scopes = options.scope.length > 0 ? options.scope : undefined;
-  const made = await session.post<{ token: string }>('/me/tokens', { name, scopes, expires: options.expires });
+  const made = await session.post<{ token: string }>('/me/tokens', {
+    name,
+    scopes: options.scope,
+    expires: options.expires,
+  });
   if (options.json) printJson(made);
   else console.log(made.token);
   return EXIT.ok;
@@ -99,8 +101,22 @@ async function login(api: Api, username: string, password: string): Promise<Api>
 }
 
 async function passwordFromStdin(): Promise<string> {
-  if (process.stdin.isTTY) process.stderr.write('Password (ends with Ctrl-D): ');
-  const password = (await text(process.stdin)).replace(/\r?\n$/, '');
+  const password = process.stdin.isTTY
+    ? await askUnseen('Password: ')
+    : (await text(process.stdin)).replace(/\r?\n$/, '');
   if (password === '') throw usage('expected a password on standard input');
   return password;
+}
+
+/** Asks on standard error, since standard output may go to a variable, and shows nothing of the answer. */
+async function askUnseen(question: string): Promise<string> {
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const terminal = createInterface({ input: process.stdin, output: nowhere, terminal: true });
+  process.stderr.write(question);
+  try {
+    return await new Promise<string>((resolve) => terminal.once('line', resolve).once('close', () => resolve('')));
+  } finally {
+    terminal.close();
+    process.stderr.write('\n');
+  }
 }

@@ -174,11 +174,14 @@ function hostOf(url: string): string {
 const SVN_SCHEMES = ['http:', 'https:', 'svn:', 'svn+ssh:'];
 
 function checkUrl(kind: 'git' | 'svn', url: string, { allowFileSources }: Config): void {
-  if (kind === 'git') return checkSourceUrl(url, { allowFile: allowFileSources });
+  if (kind === 'git') checkSourceUrl(url, { allowFile: allowFileSources });
+  else checkSvnUrl(url, allowFileSources);
+}
+
+function checkSvnUrl(url: string, allowFile: boolean): void {
   const field = 'source.url';
   const parsed = URL.canParse(url) ? new URL(url) : null;
-  if (parsed?.protocol === 'file:' && !allowFileSources)
-    throw invalid(`${field}: file:// URLs are not allowed here`, field);
+  if (parsed?.protocol === 'file:' && !allowFile) throw invalid(`${field}: file:// URLs are not allowed here`, field);
   if (!parsed || /[\s\p{Cc}@]/u.test(parsed.pathname) || ![...SVN_SCHEMES, 'file:'].includes(parsed.protocol)) {
     throw invalid(
       `${field}: expected http://, https://, svn:// or svn+ssh://, and a path without spaces and "@"`,

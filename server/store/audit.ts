@@ -32,8 +32,9 @@ export const auditLines = (
   rows<Omit<AuditLine, 'data'> & { data: string }>(
     db,
     `SELECT id, at, actor, action, project_id AS projectId, target, data_json AS data FROM audit
-     WHERE id < ?1 AND (?2 IS NULL OR project_id IN (SELECT value FROM json_each(?2))) ORDER BY id DESC LIMIT ?3`,
+     WHERE id < ? AND (? OR project_id IN (SELECT value FROM json_each(?))) ORDER BY id DESC LIMIT ?`,
     filter.before ?? Number.MAX_SAFE_INTEGER,
-    filter.projectIds && JSON.stringify(filter.projectIds),
+    Number(filter.projectIds === null),
+    JSON.stringify(filter.projectIds ?? []),
     filter.limit,
   ).map((line) => ({ ...line, data: JSON.parse(line.data) }));

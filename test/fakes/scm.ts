@@ -13,7 +13,10 @@ export class FakeScm implements Scm {
   away = false;
 
   /** Answers the new revision. */
-  commit(contents: Record<string, string>, options: { branch?: string; email?: string; message?: string } = {}): string {
+  commit(
+    contents: Record<string, string>,
+    options: { branch?: string; email?: string; message?: string } = {},
+  ): string {
     const branch = options.branch ?? 'main';
     const before = this.#of(branch).at(-1)?.contents ?? {};
     const revision = (this.commits.length + 1).toString(16).padStart(40, '0');

@@ -6,12 +6,12 @@ import { builds, deployments, runById } from '../../server/store/runs.ts';
 import { stackState } from '../../server/store/stacks.ts';
 import { ANN, BOB, failing, gate, ok, Spine } from './harness.ts';
 
-const ENVIRONMENTS = [
-  { name: 'DEV' },
-  { name: 'PRO', after: ['DEV'], promote: 'manual' as const },
-];
+const ENVIRONMENTS = [{ name: 'DEV' }, { name: 'PRO', after: ['DEV'], promote: 'manual' as const }];
 const mails = (spine: Spine) =>
-  rows<{ kind: string; recipient: string; run_id: number }>(spine.db, 'SELECT kind, recipient, run_id FROM outbox ORDER BY id').map(({ kind, recipient }) => `${kind} ${recipient}`);
+  rows<{ kind: string; recipient: string; run_id: number }>(
+    spine.db,
+    'SELECT kind, recipient, run_id FROM outbox ORDER BY id',
+  ).map(({ kind, recipient }) => `${kind} ${recipient}`);
 
 let spine: Spine;
 beforeEach(() => {
@@ -25,7 +25,12 @@ describe('from commit to PRO', () => {
     await spine.startWorker();
     const build = await spine.build();
     expect(build).toMatchObject({ result: 'passed', release: '1.1', number: 1 });
-    expect(await spine.deployment('DEV', 1)).toMatchObject({ result: 'passed', release: '1.1', trigger: 'promote', requestedBy: null });
+    expect(await spine.deployment('DEV', 1)).toMatchObject({
+      result: 'passed',
+      release: '1.1',
+      trigger: 'promote',
+      requestedBy: null,
+    });
     expect(spine.current('DEV')).toBe('1.1');
     expect(spine.current('PRO')).toBeNull();
     const asked = spine.promoter.promote(spine.environment('PRO'), { release: '1.1' }, ANN);
@@ -82,7 +87,10 @@ describe('from commit to PRO', () => {
 });
 
 describe('approvals', () => {
-  const withApproval = [{ name: 'DEV' }, { name: 'PRO', after: ['DEV'], promote: 'manual' as const, approvals: { count: 1, allowRequester: false } }];
+  const withApproval = [
+    { name: 'DEV' },
+    { name: 'PRO', after: ['DEV'], promote: 'manual' as const, approvals: { count: 1, allowRequester: false } },
+  ];
 
   test('a promotion waits, cannot be approved by its requester, and goes on when another approves', async () => {
     await spine.defineShop(undefined, withApproval);
@@ -94,12 +102,17 @@ describe('approvals', () => {
     expect(asked.gates.find(({ open }) => !open)).toMatchObject({ gate: 'approvals', waits: true });
     expect(() => spine.promoter.approve(asked, '', ANN)).toThrowError(/cannot be approved by yourself/);
     spine.promoter.approve(asked, 'fine', BOB);
-    expect(await spine.finished(asked)).toMatchObject({ result: 'passed', approvals: [{ by: 'bob', decision: 'approved' }] });
+    expect(await spine.finished(asked)).toMatchObject({
+      result: 'passed',
+      approvals: [{ by: 'bob', decision: 'approved' }],
+    });
     expect(() => spine.promoter.approve(asked, '', BOB)).toThrowError(/does not wait/);
   });
 
   test('an approval is void once something else runs there', async () => {
-    const two = withApproval.map((each) => (each.name === 'PRO' ? { ...each, approvals: { count: 2, allowRequester: true } } : each));
+    const two = withApproval.map((each) =>
+      each.name === 'PRO' ? { ...each, approvals: { count: 2, allowRequester: true } } : each,
+    );
     await spine.defineShop(undefined, two);
     await spine.startWorker();
     await spine.build();
@@ -122,7 +135,10 @@ describe('approvals', () => {
     await spine.build();
     await spine.deployment('DEV', 1);
     const asked = spine.promoter.promote(spine.environment('PRO'), { release: '1.1' }, ANN);
-    expect(spine.promoter.reject(asked, 'not on a Friday', BOB)).toMatchObject({ result: 'cancelled', reason: 'rejected by bob: not on a Friday' });
+    expect(spine.promoter.reject(asked, 'not on a Friday', BOB)).toMatchObject({
+      result: 'cancelled',
+      reason: 'rejected by bob: not on a Friday',
+    });
   });
 });
 
@@ -134,7 +150,9 @@ describe('watching', () => {
     const revision = spine.scm.commit({ 'a.txt': '1' });
     expect(await spine.trigger.poll(spine.pipeline, signal)).toBe(1);
     expect(await spine.trigger.poll(spine.pipeline, signal)).toBe(0);
-    expect(builds(spine.db, spine.pipeline.id, { limit: 10 })).toMatchObject([{ number: 1, trigger: 'poll', revision, changes: [{ revision }] }]);
+    expect(builds(spine.db, spine.pipeline.id, { limit: 10 })).toMatchObject([
+      { number: 1, trigger: 'poll', revision, changes: [{ revision }] },
+    ]);
   });
 
   test('two pollers at once make one build', async () => {
@@ -152,7 +170,10 @@ describe('watching', () => {
     const [run] = builds(spine.db, spine.pipeline.id, { limit: 1 });
     expect(run).toMatchObject({ status: 'finished', result: 'failed' });
     expect(run?.reason).toMatch(/slipway\.yml:2:\d+: .*image/);
-    await expect(spine.trigger.manual(spine.pipeline, {}, ANN)).rejects.toMatchObject({ code: 'invalid', extra: { errors: [{ line: 2 }] } });
+    await expect(spine.trigger.manual(spine.pipeline, {}, ANN)).rejects.toMatchObject({
+      code: 'invalid',
+      extra: { errors: [{ line: 2 }] },
+    });
   });
 
   test('a repository that is away is told, and nothing is lost', async () => {
@@ -166,9 +187,13 @@ describe('watching', () => {
 
   test('the same Idempotency-Key makes one build; for another request it is refused', async () => {
     await spine.defineShop();
-    const [a, b] = await Promise.all([1, 2].map(() => spine.trigger.manual(spine.pipeline, { idempotencyKey: 'k' }, ANN)));
+    const [a, b] = await Promise.all(
+      [1, 2].map(() => spine.trigger.manual(spine.pipeline, { idempotencyKey: 'k' }, ANN)),
+    );
     expect(a?.number).toBe(b?.number);
-    await expect(spine.trigger.manual(spine.pipeline, { idempotencyKey: 'k', branch: 'main' }, ANN)).rejects.toMatchObject({ code: 'conflict' });
+    await expect(
+      spine.trigger.manual(spine.pipeline, { idempotencyKey: 'k', branch: 'main' }, ANN),
+    ).rejects.toMatchObject({ code: 'conflict' });
   });
 });
 
@@ -202,7 +227,11 @@ describe('runners that are lost', () => {
     }
     await spine.coordinator.claim('r');
     spine.clock.advance(31_000);
-    expect(runById(spine.db, run.id)).toMatchObject({ status: 'finished', result: 'errored', reason: expect.stringContaining('lost 3 times') });
+    expect(runById(spine.db, run.id)).toMatchObject({
+      status: 'finished',
+      result: 'errored',
+      reason: expect.stringContaining('lost 3 times'),
+    });
   });
 
   test('a wall clock that jumps a day loses nothing', async () => {
@@ -226,7 +255,10 @@ describe('runners that are lost', () => {
     await step.started;
     await worker.close();
     spine.coordinator.recover((id) => id.startsWith('embedded-'));
-    expect(await spine.deployment('DEV', 1)).toMatchObject({ result: 'errored', reason: expect.stringContaining('runner lost during deploy') });
+    expect(await spine.deployment('DEV', 1)).toMatchObject({
+      result: 'errored',
+      reason: expect.stringContaining('runner lost during deploy'),
+    });
     expect(stackState(spine.db, spine.environment('DEV').id, 'shop').lock).toBeNull();
     await spine.startWorker();
     const task = rows<{ id: number }>(spine.db, "SELECT id FROM runs WHERE kind = 'task'")[0];
@@ -261,9 +293,14 @@ describe('runners that are lost', () => {
     await spine.coordinator.register({ id: 'r', name: 'r', pools: ['default'], slots: 1, version: '0' });
     const claim = await spine.coordinator.claim('r');
     if (!claim) throw new Error('nothing to claim');
-    const say = (event: Parameters<typeof spine.coordinator.event>[2]) => spine.coordinator.event(claim.runId, claim.token, event);
+    const say = (event: Parameters<typeof spine.coordinator.event>[2]) =>
+      spine.coordinator.event(claim.runId, claim.token, event);
     const finish = { type: 'step.finished', step: 'slow', result: 'passed', reason: null, exitCode: 0 } as const;
-    for (const event of [{ type: 'step.started', step: 'slow' }, { type: 'effect', effect: 'pushed' }, finish] as const) {
+    for (const event of [
+      { type: 'step.started', step: 'slow' },
+      { type: 'effect', effect: 'pushed' },
+      finish,
+    ] as const) {
       expect(await say(event)).toEqual(await say(event));
     }
     expect(runById(spine.db, run.id)).toMatchObject({ result: 'passed', steps: [{ attempt: 1 }] });
@@ -279,7 +316,11 @@ describe('cancel and timeout', () => {
     const run = await spine.trigger.manual(spine.pipeline, {}, ANN);
     await step.started;
     spine.coordinator.cancel(run.id, 'ann', 'cancelled by ann');
-    expect(await spine.finished(run)).toMatchObject({ result: 'cancelled', reason: 'cancelled by ann', steps: [{ result: 'cancelled' }, { result: 'skipped' }] });
+    expect(await spine.finished(run)).toMatchObject({
+      result: 'cancelled',
+      reason: 'cancelled by ann',
+      steps: [{ result: 'cancelled' }, { result: 'skipped' }],
+    });
     expect(() => spine.coordinator.cancel(run.id, 'ann', 'again')).toThrowError(/has finished/);
   });
 
@@ -290,7 +331,11 @@ describe('cancel and timeout', () => {
     const claim = await spine.coordinator.claim('r');
     await spine.coordinator.event(run.id, claim?.token ?? '', { type: 'step.started', step: 'slow' });
     spine.clock.advance(20_000 + 15_000);
-    expect(runById(spine.db, run.id)).toMatchObject({ status: 'finished', result: 'failed', reason: expect.stringContaining('timed out after 20 s') });
+    expect(runById(spine.db, run.id)).toMatchObject({
+      status: 'finished',
+      result: 'failed',
+      reason: expect.stringContaining('timed out after 20 s'),
+    });
   });
 
   test('200 races of cancel and finish: one final state each', async () => {
@@ -323,11 +368,16 @@ describe('one at a time', () => {
       inside -= 1;
       return { ...ok, output: { observed: [] } };
     });
-    const asked = Array.from({ length: 30 }, () => spine.promoter.promote(spine.environment('PRO'), { release: '1.1' }, ANN));
+    const asked = Array.from({ length: 30 }, () =>
+      spine.promoter.promote(spine.environment('PRO'), { release: '1.1' }, ANN),
+    );
     const ended = await Promise.all(asked.map((run) => spine.finished(run)));
     expect(most).toBe(1);
     expect(ended.filter(({ result }) => result === 'passed').length).toBeGreaterThan(0);
-    expect(stackState(spine.db, spine.environment('PRO').id, 'shop')).toMatchObject({ lock: null, current: { deployment: 30 } });
+    expect(stackState(spine.db, spine.environment('PRO').id, 'shop')).toMatchObject({
+      lock: null,
+      current: { deployment: 30 },
+    });
   });
 
   test('the version of a release is used once; the second build that claims it fails and says what to do', async () => {
@@ -340,7 +390,9 @@ describe('one at a time', () => {
 
 describe('mail', () => {
   test('first failure to the list and the authors, still failing only to new authors, fixed to all', async () => {
-    await spine.defineShop(`${'steps: { unit: { image: busybox, run: [x] } }\n'}notify: { mail: { to: [team@example.com] } }\n`);
+    await spine.defineShop(
+      `${'steps: { unit: { image: busybox, run: [x] } }\n'}notify: { mail: { to: [team@example.com] } }\n`,
+    );
     await spine.startWorker();
     const signal = new AbortController().signal;
     const commitAndBuild = async (email: string) => {
@@ -359,6 +411,11 @@ describe('mail', () => {
     expect(mails(spine).slice(2)).toEqual(['failed three@example.com']);
     spine.play('unit', ok);
     await commitAndBuild('four@example.com');
-    expect(mails(spine).slice(3).sort()).toEqual(['four', 'three', 'two'].map((name) => `fixed ${name}@example.com`).concat('fixed team@example.com').sort());
+    expect(mails(spine).slice(3).sort()).toEqual(
+      ['four', 'three', 'two']
+        .map((name) => `fixed ${name}@example.com`)
+        .concat('fixed team@example.com')
+        .sort(),
+    );
   });
 });

@@ -1,0 +1,34 @@
+/** Looks at what runs in an environment, before a deployment or for its own sake. Changes nothing. */
+import type { InspectStep, ObservedService } from '../../pipelines/model.ts';
+import type { StackRef } from '../../pipelines/ports.ts';
+import { LABEL, withRole } from '../labels.ts';
+import { stackEngine } from '../tools/compose.ts';
+import { passed, type StepContext, type StepExecutor } from './step.ts';
+
+/** For `of: 'engine'`. Throws `RemoteError('engine', 'unreachable')` within 10 s where the engine is away. */
+export const inspectStep: StepExecutor<InspectStep> = async (_step, context) => {
+  const { log, signal } = context;
+  const stack = stackOf(context);
+  const observed = await stackEngine(stack.engine, null).observe(stack, signal);
+  if (observed.length === 0) log.notice(`nothing runs as ${stack.composeProject}`);
+  for (const service of observed) log.notice(describe(service));
+  return passed({ observed });
+};
+
+export const describe = ({ name, replicas, healthy, digest }: ObservedService): string =>
+  `${name}: ${healthy} of ${replicas} healthy, ${digest ?? 'digest unknown'}`;
+
+/** The stack that a deployment or task is about. */
+export function stackOf({ claim: { plan }, settings }: Pick<StepContext, 'claim' | 'settings'>): StackRef {
+  if (plan.kind === 'build') throw new Error('a build has no stack');
+  const labels = withRole(
+    {
+      [LABEL.instance]: settings.instance,
+      'slipway.project': plan.project,
+      'slipway.environment': plan.environment,
+      'slipway.stack': plan.stack,
+    },
+    'stack',
+  );
+  return { engine: plan.engine, composeProject: plan.composeProject, labels };
+}

@@ -1,0 +1,12 @@
+/**
+ * One script for `sh -e` from a step's commands. Each is shown as `» ` lines right before it runs. Standard error joins
+ * standard output, since two pipes would lose the order between them.
+ */
+export function buildScript(run: readonly string[]): string {
+  return ['exec 2>&1', ...run.flatMap((command) => [echo(command), command]), ''].join('\n');
+}
+
+/** `printf` and not `echo`, which differs from shell to shell in what it makes of a backslash. */
+const echo = (command: string): string => `printf '» %s\\n' ${command.trimEnd().split('\n').map(quote).join(' ')}`;
+
+const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;

@@ -1,0 +1,146 @@
+/**
+ * One bare mirror per repository: asked first, fetched into only where it lacks what is wanted. Everything in it can be had
+ * again from the server, so a damaged one is thrown away.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RemoteError } from '../../pipelines/errors.ts';
+import type { Git } from './git-command.ts';
+import { GitFailure } from './git-errors.ts';
+
+const MAX_LOOSE = 1_000;
+const MAX_PACKS = 20;
+
+const queues = new Map<string, Promise<unknown>>();
+
+export class GitMirror {
+  readonly folder: string;
+  private readonly git: Git;
+
+  constructor(git: Git) {
+    this.git = git;
+    // By URL: after a source has moved, nothing of the former repository is taken for the new one's.
+    const id = createHash('sha256').update(git.access.source.url).digest('hex').slice(0, 16);
+    this.folder = join(git.access.cache, `git-${id}`);
+  }
+
+  /** Runs `work` on the mirror; where that shows damage, once more on a new one. */
+  async use<T>(work: () => Promise<T>): Promise<T> {
+    await this.alone(() => this.create());
+    try {
+      return await work();
+    } catch (error) {
+      // A new mirror helps against damage, not against a machine that cannot write.
+      if (!(error instanceof GitFailure) || /no space left|permission denied/i.test(error.stderr)) throw error;
+      await this.alone(async () => {
+        await rm(this.folder, { recursive: true, force: true });
+        await this.create();
+      });
+      return await work();
+    }
+  }
+
+  async run(args: string[], input?: string): Promise<string> {
+    return this.git.local(args, { folder: this.folder, gitDir: this.folder }, input);
+  }
+
+  /** Those of these objects that are commits here. */
+  async commits(ids: readonly string[]): Promise<string[]> {
+    if (ids.length === 0) return [];
+    const lines = (
+      await this.run(['cat-file', '--batch-check=%(objecttype) %(objectname)'], `${ids.join('\n')}\n`)
+    ).split('\n');
+    return lines.filter((line) => line.startsWith('commit ')).map((line) => line.slice('commit '.length));
+  }
+
+  /** Sees to it that a commit is here: fetches branches and tags, then the commit by itself. */
+  async require(revision: string): Promise<void> {
+    const here = async () => (await this.commits([revision])).length > 0;
+    if (await here()) return;
+    await this.alone(async () => {
+      if (await here()) return;
+      await this.fetchHeads();
+      if (!(await here())) await this.fetchCommit(revision);
+    });
+  }
+
+  /** Brings branches and tags up to date. */
+  async fetch(): Promise<void> {
+    await this.alone(() => this.fetchHeads());
+  }
+
+  /** Copies the mirror to a new repository without its files. */
+  async cloneTo(folder: string): Promise<void> {
+    // Copied, not hard-linked and not shared by alternates: a step may do to its workspace what it likes, as root of a
+    // container that sees nothing but the workspace. Alone, since a collection of garbage removes what is being copied.
+    const args = ['clone', '--local', '--no-hardlinks', '--no-checkout', '--', this.folder, folder];
+    await this.alone(() => this.git.local(args, { folder, gitDir: null }));
+  }
+
+  private async fetchHeads(): Promise<void> {
+    const refs = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'];
+    const options = [
+      '--prune',
+      '--no-tags',
+      '--progress',
+      '--no-write-fetch-head',
+      '--no-auto-maintenance',
+      '--no-recurse-submodules',
+    ];
+    await this.git.transfer(['fetch', ...options, '--', this.git.access.source.url, ...refs], this.folder);
+    await this.tidy();
+  }
+
+  /** Every fetch adds loose objects or a pack, and every checkout copies them. */
+  private async tidy(): Promise<void> {
+    const counts = await this.run(['count-objects', '-v']);
+    const count = (what: string) => Number(new RegExp(`^${what}: (\\d+)$`, 'm').exec(counts)?.[1] ?? 0);
+    if (count('count') > MAX_LOOSE || count('packs') > MAX_PACKS) await this.run(['gc']);
+  }
+
+  private async fetchCommit(revision: string): Promise<void> {
+    const options = [
+      '--no-tags',
+      '--progress',
+      '--no-write-fetch-head',
+      '--no-auto-maintenance',
+      '--no-recurse-submodules',
+    ];
+    try {
+      // Kept under a reference, so that it is not garbage here, too.
+      const refs = `${revision}:refs/slipway/${revision}`;
+      await this.git.transfer(['fetch', ...options, '--', this.git.access.source.url, refs], this.folder);
+    } catch (error) {
+      if (!(error instanceof RemoteError) || !['not-found', 'refused', 'protocol'].includes(error.fault)) throw error;
+      const gone = `revision ${revision} is gone from ${this.git.access.source.url} (superseded by a force-push?): build the branch's present head`;
+      throw new RemoteError('repository', 'not-found', gone, error);
+    }
+  }
+
+  private async create(): Promise<void> {
+    if (existsSync(join(this.folder, 'HEAD'))) return;
+    const unfinished = `${this.folder}.new`;
+    await rm(unfinished, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true });
+    await mkdir(unfinished, { recursive: true });
+    await this.git.local(['init', '--bare', '--', unfinished], { folder: unfinished, gitDir: null });
+    await rename(unfinished, this.folder);
+  }
+
+  /** One at a time for each mirror in this process. */
+  private async alone<T>(work: () => Promise<T>): Promise<T> {
+    const turn = (queues.get(this.folder) ?? Promise.resolve()).then(work);
+    const settled = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    queues.set(this.folder, settled);
+    try {
+      return await turn;
+    } finally {
+      if (queues.get(this.folder) === settled) queues.delete(this.folder);
+    }
+  }
+}

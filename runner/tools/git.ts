@@ -1,0 +1,193 @@
+/** Git as a source: what is there, what changed, one file of it, or all of it at an exact revision. */
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join, posix } from 'node:path';
+import picomatch from 'picomatch';
+import { invalid } from '../../pipelines/errors.ts';
+import type { Change } from '../../pipelines/model.ts';
+import type { Head, Scm, SourceAccess } from '../../pipelines/ports.ts';
+import { withGit } from './git-command.ts';
+import { configValue, type GitOptions } from './git-environment.ts';
+import { GitFailure } from './git-errors.ts';
+import { LOG_FORMAT, parseLog } from './git-log.ts';
+import { GitMirror } from './git-mirror.ts';
+import { checkBranch, checkSourceUrl } from './git-url.ts';
+
+const MAX_FILE = 256 * 1024;
+const FULL = /^([0-9a-f]{40}|[0-9a-f]{64})$/;
+
+export class GitScm implements Scm {
+  private readonly options: GitOptions;
+
+  constructor(options: GitOptions) {
+    this.options = options;
+  }
+
+  async heads(access: SourceAccess, signal: AbortSignal): Promise<Head[]> {
+    checkSourceUrl(access.source.url, this.options);
+    const listing = await withGit(this.options, access, signal, (git) =>
+      git.ask(['ls-remote', '--heads', '--', access.source.url]),
+    );
+    const watched = branchMatcher(access.source.branches);
+    return listing.split('\n').flatMap((line) => {
+      const match = /^([0-9a-f]{40,64})\trefs\/heads\/(.+)$/.exec(line);
+      return match && watched(match[2] as string) ? [{ revision: match[1] as string, branch: match[2] as string }] : [];
+    });
+  }
+
+  async resolve(access: SourceAccess, branch: string, revision: string, signal: AbortSignal): Promise<string> {
+    checkBranch(branch);
+    const wanted = revision.toLowerCase();
+    if (!/^[0-9a-f]{4,64}$/.test(wanted)) {
+      throw invalid('a revision must be a commit id of 4 to 64 hexadecimal digits', 'revision');
+    }
+    return this.withMirror(access, signal, async (mirror) => {
+      const known = await findOnBranch(mirror, branch, wanted);
+      if (known !== null) return known;
+      await mirror.fetch();
+      const found = await findOnBranch(mirror, branch, wanted);
+      if (found === null) throw invalid(`there is no revision ${wanted} on branch ${branch}`, 'revision');
+      return found;
+    });
+  }
+
+  async log(
+    access: SourceAccess,
+    range: { to: string; not: string[]; branch: string; limit: number },
+    signal: AbortSignal,
+  ): Promise<Change[]> {
+    checkRevision(range.to);
+    range.not.forEach(checkRevision);
+    return this.withMirror(access, signal, async (mirror) => {
+      await mirror.require(range.to);
+      const not = (await mirror.commits(range.not)).map((revision) => `^${revision}`);
+      return parseLog(
+        await mirror.run(['log', ...LOG_FORMAT, `--max-count=${Math.trunc(range.limit)}`, range.to, ...not, '--']),
+      );
+    });
+  }
+
+  async readFile(
+    access: SourceAccess,
+    at: { branch: string; revision: string },
+    path: string,
+    signal: AbortSignal,
+  ): Promise<string | null> {
+    checkRevision(at.revision);
+    const file = checkPath(path);
+    return this.withMirror(access, signal, async (mirror) => {
+      await mirror.require(at.revision);
+      const entry = await mirror.run(['ls-tree', '-z', '-l', '--full-tree', at.revision, '--', file]);
+      const [mode, type, id, size] = entry.split('\t', 1)[0]?.split(/ +/) ?? [];
+      if (type !== 'blob' || id === undefined) return null;
+      if (mode === '120000')
+        throw invalid(`${path} is a symbolic link at ${at.revision}; expected a file of its own`, 'path');
+      if (Number(size) > MAX_FILE)
+        throw invalid(`${path} has ${size} bytes at ${at.revision}; at most ${MAX_FILE} are read`, 'path');
+      return mirror.run(['cat-file', 'blob', id]);
+    });
+  }
+
+  async checkout(
+    access: SourceAccess,
+    at: { branch: string; revision: string },
+    into: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    checkRevision(at.revision);
+    await this.withMirror(access, signal, async (mirror, local) => {
+      await mirror.require(at.revision);
+      try {
+        await mirror.cloneTo(into);
+        const gitDir = join(into, '.git');
+        await pointOriginAt(gitDir, access.source.url);
+        await local(['checkout', '--detach', at.revision, '--'], { folder: into, gitDir });
+      } catch (error) {
+        await empty(into);
+        throw error;
+      }
+    });
+  }
+
+  private withMirror<T>(
+    access: SourceAccess,
+    signal: AbortSignal,
+    work: (
+      mirror: GitMirror,
+      local: (args: string[], place: { folder: string; gitDir: string }) => Promise<string>,
+    ) => Promise<T>,
+  ): Promise<T> {
+    checkSourceUrl(access.source.url, this.options);
+    return withGit(this.options, access, signal, (git) => {
+      const mirror = new GitMirror(git);
+      return mirror.use(() => work(mirror, (args, place) => git.local(args, place)));
+    });
+  }
+}
+
+/** A branch is watched where a pattern is its very name (which may look like a pattern: `$(id)`) or matches it. */
+function branchMatcher(patterns: readonly string[]): (branch: string) => boolean {
+  const matches = picomatch([...patterns], { dot: true });
+  return (branch) => patterns.includes(branch) || matches(branch);
+}
+
+/**
+ * The commit with this id that the branch contains. Only ids count, never names of branches or tags that look like one;
+ * and only the branch's own commits, since what a build may have (secrets, environments) depends on its branch.
+ */
+async function findOnBranch(mirror: GitMirror, branch: string, revision: string): Promise<string | null> {
+  const ids = FULL.test(revision)
+    ? [revision]
+    : (await mirror.run(['rev-parse', `--disambiguate=${revision}`])).split('\n').filter(Boolean);
+  const onBranch: string[] = [];
+  for (const id of await mirror.commits(ids)) {
+    if (await contains(mirror, branch, id)) onBranch.push(id);
+  }
+  if (onBranch.length > 1)
+    throw invalid(`revision ${revision} is ambiguous on branch ${branch}: give more digits`, 'revision');
+  return onBranch[0] ?? null;
+}
+
+async function contains(mirror: GitMirror, branch: string, id: string): Promise<boolean> {
+  try {
+    // Not `merge-base --is-ancestor`: simple-git waits 50 ms more for a command that prints nothing.
+    const missing = await mirror.run(['rev-list', '--count', '--max-count=1', id, `^refs/heads/${branch}`, '--']);
+    return missing.trim() === '0';
+  } catch (error) {
+    if (error instanceof GitFailure && /bad revision/i.test(error.stderr)) return false; // no such branch (yet)
+    throw error;
+  }
+}
+
+function checkRevision(revision: string): void {
+  if (!FULL.test(revision)) throw invalid('expected the full id of a commit, 40 hexadecimal digits', 'revision');
+}
+
+/** The path without `./` and doubled slashes. */
+function checkPath(path: string): string {
+  const normal = posix.normalize(path);
+  if (
+    path === '' ||
+    path.includes('\0') ||
+    normal.startsWith('/') ||
+    normal.split('/').includes('..') ||
+    normal.endsWith('/') ||
+    normal === '.'
+  ) {
+    throw invalid(`"${path.replaceAll('\0', '?')}" is not the path of a file inside the repository`, 'path');
+  }
+  return normal;
+}
+
+async function empty(folder: string): Promise<void> {
+  for (const entry of await readdir(folder)) await rm(join(folder, entry), { recursive: true, force: true });
+}
+
+/** The clone's origin is the mirror's folder, which means nothing inside a container. */
+async function pointOriginAt(gitDir: string, url: string): Promise<void> {
+  const file = join(gitDir, 'config');
+  const config = await readFile(file, 'utf8');
+  await writeFile(
+    file,
+    config.replace(/^\turl = .*$/m, () => `\turl = ${configValue(url)}`),
+  );
+}

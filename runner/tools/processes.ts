@@ -1,0 +1,101 @@
+/**
+ * Finds and ends processes by the cookie in their environment, so that nothing a run started survives it: a process may
+ * leave its group and session (setsid, double fork), but what it inherited at exec stays readable in /proc.
+ */
+import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** Environment variable that marks a process: `<instance>:<run>:<step>`. */
+export const COOKIE = 'SLIPWAY_COOKIE';
+
+const GRACE_MS = 5_000;
+const KILL_MS = 10_000;
+const POLL_MS = 50;
+
+/**
+ * Ends every process whose cookie is `prefix` or continues it after a `:`; TERM, after a grace KILL, until none is left.
+ * Never ends the calling process. Resolves to how many processes were found; throws where some outlive KILL.
+ * An abort of `signal` only cuts the grace short: leaving half of them alive helps nobody.
+ */
+export async function killByCookie(prefix: string, signal: AbortSignal, graceMs = GRACE_MS): Promise<number> {
+  if (prefix.replaceAll(':', '') === '') throw new Error('a cookie prefix must not be empty: it would match every run');
+  const seen = new Set<number>();
+  const started = performance.now();
+  for (;;) {
+    const alive = await findByCookie(prefix);
+    if (alive.length === 0) return seen.size;
+    const elapsed = performance.now() - started;
+    const harsh = signal.aborted || elapsed >= graceMs;
+    if (elapsed >= graceMs + KILL_MS)
+      throw new Error(`processes ${alive.join(', ')} cannot be ended, not even by KILL`);
+    for (const pid of alive) {
+      if (harsh) sendSignal(pid, 'SIGKILL');
+      else if (!seen.has(pid)) sendSignal(pid, 'SIGTERM');
+      seen.add(pid);
+    }
+    await delay(POLL_MS);
+  }
+}
+
+/** Ids of the processes whose cookie is `prefix` or continues it. */
+export async function findByCookie(prefix: string): Promise<number[]> {
+  const wanted = `${COOKIE}=${prefix.endsWith(':') ? prefix : `${prefix}:`}`;
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  const cookies = await Promise.all(pids.map(async (pid) => ({ pid, cookie: await cookieOf(pid) })));
+  return cookies
+    .filter(({ pid, cookie }) => pid !== process.pid && `${cookie}:`.startsWith(wanted))
+    .map(({ pid }) => pid);
+}
+
+async function cookieOf(pid: number): Promise<string | undefined> {
+  const environment = await readProc(`${pid}/environ`);
+  return environment?.split('\0').find((entry) => entry.startsWith(`${COOKIE}=`));
+}
+
+/**
+ * Sends a signal to a process, or with a negative `pid` to a group. False where there is none left.
+ */
+export function sendSignal(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch (error) {
+    if (isCode(error, 'ESRCH')) return false;
+    throw error;
+  }
+}
+
+/** Ends a process group: TERM, and KILL for what is left after the grace. */
+export async function endGroup(leader: number, graceMs = GRACE_MS): Promise<void> {
+  if (!sendSignal(-leader, 'SIGTERM')) return;
+  const deadline = performance.now() + graceMs;
+  while (performance.now() < deadline) {
+    await delay(Math.min(POLL_MS, graceMs));
+    if (!(await isGroupAlive(leader))) return;
+  }
+  sendSignal(-leader, 'SIGKILL');
+}
+
+/** Whether a process of the group still runs. Those that wait for a parent to take notice (zombies) do not. */
+async function isGroupAlive(leader: number): Promise<boolean> {
+  if (!sendSignal(-leader, 0)) return false;
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const members = await Promise.all(pids.map((pid) => readProc(`${pid}/stat`)));
+  return members.some((stat) => {
+    // pid (command, which may hold anything) state parent group …
+    const [state, , group] = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? [];
+    return group === String(leader) && state !== 'Z' && state !== 'X';
+  });
+}
+
+/** Null where the process has ended meanwhile, or belongs to another user and so is not ours. */
+async function readProc(file: string): Promise<string | null> {
+  try {
+    return await readFile(`/proc/${file}`, 'utf8');
+  } catch (error) {
+    if (isCode(error, 'ENOENT', 'ESRCH', 'EACCES', 'EPERM')) return null;
+    throw error;
+  }
+}
+
+export const isCode = (error: unknown, ...codes: string[]): boolean =>
+  error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? '');

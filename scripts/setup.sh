@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Installs and starts what the tests use. Run as root on Debian it installs what is missing; elsewhere it says what is
+# missing, and the tests that need it are skipped. Safe to repeat.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# program and the Debian package it comes in
+parts='dockerd docker.io
+docker docker.io
+docker-compose docker-compose
+docker-registry docker-registry
+htpasswd apache2-utils
+git git
+svnserve subversion
+sshd openssh-server
+redis-server redis-server
+busybox busybox-static
+chromium chromium
+ip iproute2'
+PATH=$PATH:/usr/sbin:/sbin
+
+missing() { while read -r program package; do command -v "$program" >/dev/null || echo "$package"; done <<<"$parts" | sort -u; }
+may_install() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
+engine_answers() { docker info >/dev/null 2>&1; }
+
+install_missing() {
+  local packages
+  mapfile -t packages < <(missing)
+  [ ${#packages[@]} -gt 0 ] && may_install || return 0
+  echo "installing ${packages[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  # Packages must not start services of their own here.
+  local policy=/usr/sbin/policy-rc.d
+  [ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' >$policy && chmod +x $policy && trap "rm -f $policy" EXIT; }
+  apt-get update -qq
+  apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+}
+
+start_engine() {
+  command -v dockerd >/dev/null && [ "$(id -u)" = 0 ] && [ -z "${DOCKER_HOST:-}" ] || return 0
+  engine_answers && return 0
+  local log=/var/log/slipway-dockerd.log pid
+  pid=$(cat /var/run/docker.pid 2>/dev/null || true)
+  # One that was killed leaves its pid file, which keeps the next from starting.
+  if [ -n "$pid" ] && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" != dockerd ]; then rm -f /var/run/docker.pid; fi
+  echo 'starting dockerd'
+  setsid nohup dockerd >"$log" 2>&1 </dev/null &
+  for _ in $(seq 300); do
+    engine_answers && return 0
+    sleep 0.2
+  done
+  echo "dockerd does not answer; the end of $log:" >&2
+  tail -n 20 "$log" >&2
+  return 1
+}
+
+make_base_image() {
+  engine_answers || return 0
+  docker image inspect busybox:1.36 >/dev/null 2>&1 && return 0
+  docker pull -q busybox:1.36 2>/dev/null || { command -v busybox >/dev/null && scripts/base-image.sh busybox:1.36; }
+}
+
+# The first line of what a program says about its version.
+version() { { "$@" 2>/dev/null || true; } | sed -n 1p; }
+line() { printf '  %-16s %s\n' "$1" "$2"; }
+part() { # NAME PROGRAM [ARG...]
+  if command -v "$2" >/dev/null; then line "$1" "$(version "${@:2}")"; else line "$1" missing; fi
+}
+
+report() {
+  line node "$(node --version)"
+  if engine_answers; then line engine "$(docker version -f '{{.Server.Version}}')"; else line engine 'no answer'; fi
+  part docker docker --version
+  if docker compose version >/dev/null 2>&1; then part compose docker compose version; else part compose docker-compose --version; fi
+  part registry docker-registry --version
+  part git git --version
+  part subversion svnserve --version
+  part ssh sh -c "ssh -V 2>&1"
+  part redis redis-server --version
+  part chromium chromium --version
+  part htpasswd sh -c 'command -v htpasswd'
+  part busybox busybox
+  part iproute2 ip -V
+  if docker image inspect busybox:1.36 >/dev/null 2>&1; then line base-image busybox:1.36; else line base-image missing; fi
+}
+
+install_missing
+start_engine
+make_base_image
+report
+left=$(missing | paste -sd' ')
+[ -z "$left" ] || echo "missing packages: $left (tests that need them are skipped; with CI=true they fail)"
