@@ -1,9 +1,10 @@
 /**
- * One script for `sh -e` from a step's commands. Each is shown as `» ` lines right before it runs. Standard error joins
- * standard output, since two pipes would lose the order between them.
+ * One script for `sh -e` from a step's commands. Where there are several, each is shown as `» ` lines right before it runs,
+ * to tell whose output follows. Standard error joins standard output, since two pipes would lose the order between them.
  */
 export function buildScript(run: readonly string[]): string {
-  return ['exec 2>&1', ...run.flatMap((command) => [echo(command), command]), ''].join('\n');
+  const shown = run.length > 1 ? run.flatMap((command) => [echo(command), command]) : run;
+  return ['exec 2>&1', ...shown, ''].join('\n');
 }
 
 /** `printf` and not `echo`, which differs from shell to shell in what it makes of a backslash. */

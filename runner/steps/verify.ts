@@ -33,7 +33,7 @@ export const verifyStep: StepExecutor<VerifyStep> = async (step, context) => {
   const ensure = (image: string) =>
     ensureImage(docker, image, credentialsFor(image, plan.registry, claim.credentials.registry), log.notice, signal);
   const image = await ensure(step.image);
-  const owner = (await imageUser(docker, image)) ?? ROOT;
+  const owner = (await imageUser(docker, image, context.labels)) ?? ROOT;
   const networks = await stackNetworks(docker, plan, log.notice, signal);
   const exit = await withServices(docker, step.services, ensure, context, async (network) =>
     runContainer(

@@ -67,6 +67,7 @@ async function cellsOf(api: Api, project: string, environment: EnvironmentView):
 /** A row a stack, a column an environment; below it what is on its way or went wrong. */
 function board({ project, environments, cells }: ProjectStatus): string {
   if (environments.length === 0) return `${paint('bold', project)}\nno environment yet`;
+  if (cells.length === 0) return `${paint('bold', project)}\nnothing deployed yet to ${environments.join(', ')}`;
   const stacks = [...new Set(cells.map(({ stack }) => stack))].sort();
   const find = (stack: string, environment: string): Cell | undefined =>
     cells.find((cell) => cell.stack === stack && cell.environment === environment);

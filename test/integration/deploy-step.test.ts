@@ -219,8 +219,8 @@ test('secrets reach the containers as variables and files; never an argv, a file
 
 const interpolated = (name: string): string => `\${${name}}`;
 
-test('a secret that Compose repeats is not in the reason', async () => {
-  const plan = definePlan(defineRelease('1.0', { web: { ...sleeper(first), ports: [interpolated('TOKEN')] } }));
+test('a secret that the engine repeats is not in the reason', async () => {
+  const plan = definePlan(defineRelease('1.0', { web: { image: first, command: [interpolated('TOKEN')] } }));
   const outcome = await apply(stepContext(instance, plan, { secrets: { TOKEN: 'open-sesame-1' } }));
   expect(outcome.result).toBe('failed');
   expect(outcome.reason).not.toContain('open-sesame');

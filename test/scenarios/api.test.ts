@@ -455,7 +455,7 @@ describe('the server', () => {
       expect((await slipway.raw('GET', path)).status, path).toBe(200);
     }
     expect(await (await slipway.raw('GET', '/metrics')).text()).toContain('slipway_queue_length 0');
-    const document = await (await slipway.raw('GET', '/api/openapi.json')).json();
+    const document = JSON.parse(await (await slipway.raw('GET', '/api/openapi.json')).text());
     expect(
       document.paths['/api/v1/projects/{project}/pipelines/{pipeline}/builds'].post.responses['201'],
     ).toBeDefined();

@@ -10,13 +10,19 @@ describe('buildScript', () => {
   });
 
   it('shows every line of a command of several', () => {
-    expect(runIt('for i in 1 2\ndo echo $i\ndone\n')).toBe('» for i in 1 2\n» do echo $i\n» done\n1\n2\n');
+    expect(runIt('for i in 1 2\ndo echo $i\ndone\n', 'true')).toBe(
+      '» for i in 1 2\n» do echo $i\n» done\n1\n2\n» true\n',
+    );
+  });
+
+  it('leaves the log of a single command to its output', () => {
+    expect(runIt('echo one')).toBe('one\n');
   });
 
   it.each(["echo 'it'\\''s'", 'echo "$(echo x)" %s \\n', 'true # `id` $HOME', ": 'a\\'"])(
     'shows %s as it is written',
     (command) => {
-      expect(runIt(command).split('\n')[0]).toBe(`» ${command}`);
+      expect(runIt(command, 'true').split('\n')[0]).toBe(`» ${command}`);
     },
   );
 
@@ -33,7 +39,7 @@ describe('buildScript', () => {
   });
 
   it('passes heredocs on', () => {
-    expect(runIt('cat <<X\nhello\nX')).toContain('\nhello\n');
+    expect(runIt('cat <<X\nhello\nX')).toBe('hello\n');
   });
 
   it('is valid without commands', () => {
