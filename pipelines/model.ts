@@ -187,7 +187,16 @@ export interface Approval {
   baseline: number | null;
 }
 
-export type GateName = 'blocked' | 'branch' | 'after' | 'approvals' | 'freeze' | 'lock' | 'digests' | 'at' | 'unchanged';
+export type GateName =
+  | 'blocked'
+  | 'branch'
+  | 'after'
+  | 'approvals'
+  | 'freeze'
+  | 'lock'
+  | 'digests'
+  | 'at'
+  | 'unchanged';
 export interface Gate {
   gate: GateName;
   open: boolean;

@@ -2,8 +2,7 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31 } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import type { Access } from './auth/access.ts';
-import type { Route } from './route.ts';
-import { scopeOf } from './route.ts';
+import { type Route, scopeOf } from './route.ts';
 
 const Problem = z
   .object({

@@ -23,9 +23,18 @@ function connect(host: string, tls: EngineSpec['tls']): Docker {
   }
   if (url.protocol === 'tcp:') {
     const options = { host: url.hostname, port: Number(url.port || (tls ? 2376 : 2375)) };
-    if (!tls) return new Docker({ ...options, protocol: 'http', agent: new http.Agent({ keepAlive: true }) } as Docker.DockerOptions);
+    if (!tls)
+      return new Docker({
+        ...options,
+        protocol: 'http',
+        agent: new http.Agent({ keepAlive: true }),
+      } as Docker.DockerOptions);
     const agent = new https.Agent({ keepAlive: true, ca: tls.ca, cert: tls.cert, key: tls.key });
     return new Docker({ ...options, ...tls, protocol: 'https', agent } as Docker.DockerOptions);
   }
-  throw new RemoteError('engine', 'protocol', `an engine of ${url.protocol}// cannot be reached yet: use unix:// or tcp://`);
+  throw new RemoteError(
+    'engine',
+    'protocol',
+    `an engine of ${url.protocol}// cannot be reached yet: use unix:// or tcp://`,
+  );
 }

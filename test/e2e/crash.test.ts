@@ -7,16 +7,32 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { commit, defineRepo, type Repo, removeFolder } from '../fixtures/git-server.ts';
 import { needs } from '../fixtures/real.ts';
 import { type RegistryServer, startRegistry } from '../fixtures/registry-server.ts';
-import { clearEngine, containersWith, defineShop, eventually, instanceOf, leftovers, type Slipway, startSlipway } from '../fixtures/slipway.ts';
+import {
+  clearEngine,
+  containersWith,
+  defineShop,
+  eventually,
+  instanceOf,
+  leftovers,
+  type Slipway,
+  startSlipway,
+} from '../fixtures/slipway.ts';
 
 const BUILDS = '/projects/shop/pipelines/web/builds';
 const DEV = '/projects/shop/environments/DEV';
 const HEALTHY = 'FROM busybox:1.36\nCMD ["httpd","-f","-p","80"]\nHEALTHCHECK --interval=1s CMD true\n';
 const NEVER_HEALTHY = HEALTHY.replace('CMD true', 'CMD false').replace('--interval=1s', '--interval=1s --retries=900');
-const RELEASING = 'steps: { images: { build: { compose: compose.yml } } }\nrelease: { version: "1.${number}", stack: shop, compose: compose.yml }\n';
+const RELEASING =
+  'steps: { images: { build: { compose: compose.yml } } }\nrelease: { version: "1.${number}", stack: shop, compose: compose.yml }\n';
 const script = (...run: string[]) => `steps: { slow: { image: "busybox:1.36", run: ${JSON.stringify(run)} } }\n`;
 
-needs('docker', 'base-image', 'registry', 'compose', 'git')('a server that is killed', () => {
+needs(
+  'docker',
+  'base-image',
+  'registry',
+  'compose',
+  'git',
+)('a server that is killed', () => {
   let registry: RegistryServer;
   let slipway: Slipway;
   let repo: Repo;
@@ -24,7 +40,11 @@ needs('docker', 'base-image', 'registry', 'compose', 'git')('a server that is ki
 
   beforeAll(async () => {
     registry = await startRegistry();
-    repo = defineRepo({ 'slipway.yml': RELEASING, Dockerfile: HEALTHY, 'compose.yml': 'services: { web: { build: ., stop_grace_period: 1s } }\n' });
+    repo = defineRepo({
+      'slipway.yml': RELEASING,
+      Dockerfile: HEALTHY,
+      'compose.yml': 'services: { web: { build: ., stop_grace_period: 1s } }\n',
+    });
     slipway = await startSlipway();
     await defineShop(slipway, registry, repo.url);
   });
@@ -44,7 +64,10 @@ needs('docker', 'base-image', 'registry', 'compose', 'git')('a server that is ki
   const runningStep = (at: string, name: string) =>
     eventually(`${name} of ${at} to run`, async () => {
       const { status, body } = await slipway.ask('GET', at);
-      return status === 200 && body.steps.find((step: { name: string; status: string }) => step.name === name && step.status === 'running');
+      return (
+        status === 200 &&
+        body.steps.find((step: { name: string; status: string }) => step.name === name && step.status === 'running')
+      );
     });
 
   test('in a build, before its first push: it is queued again, starts anew, and nothing of the first attempt is left', async () => {
@@ -67,7 +90,10 @@ needs('docker', 'base-image', 'registry', 'compose', 'git')('a server that is ki
     await runningStep(at, 'slow');
     await slipway.kill();
     await slipway.restart();
-    expect(await slipway.finished(at)).toMatchObject({ result: 'errored', reason: expect.stringContaining('after its first push') });
+    expect(await slipway.finished(at)).toMatchObject({
+      result: 'errored',
+      reason: expect.stringContaining('after its first push'),
+    });
     await eventually('nothing left', () => leftovers(instanceOf(slipway)).length === 0);
   });
 
@@ -79,7 +105,10 @@ needs('docker', 'base-image', 'registry', 'compose', 'git')('a server that is ki
     await eventually('the new container', () => containersWith('com.docker.compose.project=shop-dev-shop').length > 0);
     await slipway.kill();
     await slipway.restart();
-    expect(await slipway.finished(`${DEV}/deployments/2`)).toMatchObject({ result: 'errored', reason: expect.stringContaining('runner lost during deploy') });
+    expect(await slipway.finished(`${DEV}/deployments/2`)).toMatchObject({
+      result: 'errored',
+      reason: expect.stringContaining('runner lost during deploy'),
+    });
     const stack = await eventually('somebody to look', async () => {
       const [found] = (await slipway.api('GET', DEV)).stacks;
       return found.lock === null && found.observed ? found : null;
@@ -90,7 +119,19 @@ needs('docker', 'base-image', 'registry', 'compose', 'git')('a server that is ki
   });
 
   test('leaves what another installation has on the same engine alone', async () => {
-    const foreign = ['run', '-d', '--label', 'slipway.instance=another', '--label', 'slipway.role=step', '--label', 'slipway.run=1', 'busybox:1.36', 'sleep', '600'];
+    const foreign = [
+      'run',
+      '-d',
+      '--label',
+      'slipway.instance=another',
+      '--label',
+      'slipway.role=step',
+      '--label',
+      'slipway.run=1',
+      'busybox:1.36',
+      'sleep',
+      '600',
+    ];
     const id = execFileSync('docker', foreign, { encoding: 'utf8' }).trim();
     try {
       await slipway.kill();
@@ -108,7 +149,11 @@ needs('docker', 'base-image', 'registry', 'compose', 'git')('a server that is ki
   });
 });
 
-needs('docker', 'base-image', 'git')('a disk that is nearly full', () => {
+needs(
+  'docker',
+  'base-image',
+  'git',
+)('a disk that is nearly full', () => {
   test('refuses new builds and says so, misses no commit, and goes on by itself when there is room', async () => {
     const data = mkdtempSync(path.join(tmpdir(), 'slipway-full-'));
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1200m', 'tmpfs', data]);
@@ -119,7 +164,10 @@ needs('docker', 'base-image', 'git')('a disk that is nearly full', () => {
       await defineShop(slipway, null, repo.url, []);
       writeFileSync(ballast, Buffer.alloc(400 << 20));
       await eventually('not ready', async () => (await fetch(`${slipway.url}/readyz`)).status === 503);
-      expect(await slipway.ask('POST', BUILDS, {})).toMatchObject({ status: 503, body: { detail: expect.stringContaining('disk') } });
+      expect(await slipway.ask('POST', BUILDS, {})).toMatchObject({
+        status: 503,
+        body: { detail: expect.stringContaining('disk') },
+      });
       commit(repo, { 'a.txt': '1' });
       rmSync(ballast);
       expect(await slipway.finished(`${BUILDS}/1`)).toMatchObject({ result: 'passed', trigger: 'poll' });

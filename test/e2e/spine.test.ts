@@ -4,7 +4,16 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { commit, defineRepo, type Repo, removeFolder } from '../fixtures/git-server.ts';
 import { needs } from '../fixtures/real.ts';
 import { type RegistryServer, startRegistry } from '../fixtures/registry-server.ts';
-import { clearEngine, containersWith, defineShop, eventually, instanceOf, leftovers, type Slipway, startSlipway } from '../fixtures/slipway.ts';
+import {
+  clearEngine,
+  containersWith,
+  defineShop,
+  eventually,
+  instanceOf,
+  leftovers,
+  type Slipway,
+  startSlipway,
+} from '../fixtures/slipway.ts';
 import { startSmtpServer, type TestSmtpServer } from '../fixtures/smtp-server.ts';
 
 const BUILDS = '/projects/shop/pipelines/web/builds';
@@ -28,7 +37,13 @@ notify: { mail: { to: [team@example.com], on: [failed, fixed, deployed] } }
 `,
 };
 
-needs('docker', 'base-image', 'registry', 'compose', 'git')('the spine', () => {
+needs(
+  'docker',
+  'base-image',
+  'registry',
+  'compose',
+  'git',
+)('the spine', () => {
   let registry: RegistryServer;
   let smtp: TestSmtpServer;
   let slipway: Slipway;
@@ -64,7 +79,12 @@ needs('docker', 'base-image', 'registry', 'compose', 'git')('the spine', () => {
 
   test('one commit is built, pushed, deployed to DEV, tested and mailed about; a promotion puts the same digest into PRO', async () => {
     const build = await push({ 'www/hello.txt': 'hello 2\n' }, 'say hello');
-    expect(build).toMatchObject({ result: 'passed', trigger: 'poll', release: '1.1', changes: [{ message: 'say hello' }] });
+    expect(build).toMatchObject({
+      result: 'passed',
+      trigger: 'poll',
+      release: '1.1',
+      changes: [{ message: 'say hello' }],
+    });
     const deployed = await slipway.finished(`${DEV}/deployments/1`);
     expect(deployed).toMatchObject({ result: 'passed', release: '1.1' });
     expect(await slipway.text(`${DEV}/deployments/1/steps/smoke/log`)).toContain('hello 2');
@@ -78,25 +98,46 @@ needs('docker', 'base-image', 'registry', 'compose', 'git')('the spine', () => {
       expect(now.services).toMatchObject([{ name: 'web', healthy: 1, digest }]);
     }
     const [container] = containersWith('com.docker.compose.project=shop-pro-shop');
-    expect(execFileSync('docker', ['inspect', '-f', '{{.Config.Image}}', container ?? ''], { encoding: 'utf8' })).toContain(digest);
+    expect(
+      execFileSync('docker', ['inspect', '-f', '{{.Config.Image}}', container ?? ''], { encoding: 'utf8' }),
+    ).toContain(digest);
   });
 
   test('a Dockerfile that fails: its output is in the log, and the mail names the step', async () => {
-    const build = await push({ Dockerfile: 'FROM busybox:1.36\nRUN echo "cannot find the widget" && exit 3\n' }, 'break the Dockerfile');
-    expect(build).toMatchObject({ result: 'failed', release: null, steps: [{ name: 'images', result: 'failed' }, { result: 'skipped' }] });
+    const build = await push(
+      { Dockerfile: 'FROM busybox:1.36\nRUN echo "cannot find the widget" && exit 3\n' },
+      'break the Dockerfile',
+    );
+    expect(build).toMatchObject({
+      result: 'failed',
+      release: null,
+      steps: [{ name: 'images', result: 'failed' }, { result: 'skipped' }],
+    });
     expect(await slipway.text(`${BUILDS}/${build.number}/steps/images/log`)).toContain('cannot find the widget');
-    const mail = await eventually('the mail', () => mailsAbout(/FAILED.*images/).find((each) => each.text?.includes('cannot find the widget')));
+    const mail = await eventually('the mail', () =>
+      mailsAbout(/FAILED.*images/).find((each) => each.text?.includes('cannot find the widget')),
+    );
     expect(mail.text).toContain('images');
-    expect(mailsAbout(/FAILED/).map(({ envelope }) => envelope.to[0]).sort()).toEqual(['dev@example.com', 'team@example.com']);
+    expect(
+      mailsAbout(/FAILED/)
+        .map(({ envelope }) => envelope.to[0])
+        .sort(),
+    ).toEqual(['dev@example.com', 'team@example.com']);
   });
 
   test('tests that fail: red, with their names and messages; fixed when they pass again', async () => {
-    const junit = (body: string) => `printf '%s' '<testsuite name="cart"><testcase name="adds"/>${body}</testsuite>' > junit.xml`;
+    const junit = (body: string) =>
+      `printf '%s' '<testsuite name="cart"><testcase name="adds"/>${body}</testsuite>' > junit.xml`;
     const file = (body: string) =>
       `steps:\n  unit:\n    image: busybox:1.36\n    run: [${JSON.stringify(junit(body))}]\n    junit: junit.xml\n` +
       'notify: { mail: { to: [team@example.com] } }\n';
-    const red = await push({ 'slipway.yml': file('<testcase name="removes"><failure message="2 is not 1">stack</failure></testcase>') });
-    expect(red).toMatchObject({ result: 'failed', steps: [{ name: 'unit', result: 'failed', reason: expect.stringContaining('1 of 2 tests') }] });
+    const red = await push({
+      'slipway.yml': file('<testcase name="removes"><failure message="2 is not 1">stack</failure></testcase>'),
+    });
+    expect(red).toMatchObject({
+      result: 'failed',
+      steps: [{ name: 'unit', result: 'failed', reason: expect.stringContaining('1 of 2 tests') }],
+    });
     const tests = await slipway.api('GET', `${BUILDS}/${red.number}/tests`);
     expect(tests).toMatchObject({ total: 2, passed: 1, failed: 1, skipped: 0 });
     const failing = tests.items.find((item: { result: string }) => item.result === 'failed');
@@ -106,7 +147,10 @@ needs('docker', 'base-image', 'registry', 'compose', 'git')('the spine', () => {
   });
 
   test('a container that is never healthy: the previous release is back, and result, log and mail say so', async () => {
-    const build = await push({ ...FILES, Dockerfile: `${FILES.Dockerfile}HEALTHCHECK --interval=1s --retries=2 CMD false\n` }, 'break the health check');
+    const build = await push(
+      { ...FILES, Dockerfile: `${FILES.Dockerfile}HEALTHCHECK --interval=1s --retries=2 CMD false\n` },
+      'break the health check',
+    );
     expect(build.result).toBe('passed');
     const deployments = (await slipway.api('GET', `${DEV}/deployments`)).items;
     const failed = await slipway.finished(`${DEV}/deployments/${deployments[0].number}`);
@@ -115,20 +159,41 @@ needs('docker', 'base-image', 'registry', 'compose', 'git')('the spine', () => {
     expect((await current(DEV)).release).toBe('1.1');
     await eventually('the mail', () => smtp.mails.find((mail) => /restored/i.test(mail.text ?? '')));
     const [container] = containersWith('com.docker.compose.project=shop-dev-shop');
-    expect(execFileSync('docker', ['exec', container ?? '', 'cat', '/www/hello.txt'], { encoding: 'utf8' })).toBe('hello 2\n');
+    expect(execFileSync('docker', ['exec', container ?? '', 'cat', '/www/hello.txt'], { encoding: 'utf8' })).toBe(
+      'hello 2\n',
+    );
   });
 
   test('a push that is refused: errored, fast, and the reason says what to do', async () => {
     const locked = await startRegistry({ htpasswd: { user: 'ci', password: 'right-password' } });
-    await slipway.api('PUT', '/projects/shop/registry', { url: locked.host, insecure: true, username: 'ci', password: 'wrong-password' });
+    await slipway.api('PUT', '/projects/shop/registry', {
+      url: locked.host,
+      insecure: true,
+      username: 'ci',
+      password: 'wrong-password',
+    });
     const build = await push({ ...FILES, 'www/hello.txt': 'refused\n' });
     expect(build).toMatchObject({ result: 'errored', images: [] });
     expect(build.reason).toMatch(/registry.*(credentials|password|refused)/i);
-    await slipway.api('PUT', '/projects/shop/registry', { url: locked.host, insecure: true, username: 'ci', password: 'right-password' });
+    await slipway.api('PUT', '/projects/shop/registry', {
+      url: locked.host,
+      insecure: true,
+      username: 'ci',
+      password: 'right-password',
+    });
     const again = await slipway.api('POST', `${BUILDS}/${build.number}/retry`);
     builds += 1;
-    expect(await slipway.finished(`${BUILDS}/${again.number}`)).toMatchObject({ result: 'passed', revision: build.revision, trigger: 'retry' });
-    await slipway.api('PUT', '/projects/shop/registry', { url: registry.host, insecure: true });
+    expect(await slipway.finished(`${BUILDS}/${again.number}`)).toMatchObject({
+      result: 'passed',
+      revision: build.revision,
+      trigger: 'retry',
+    });
+    await slipway.api('PUT', '/projects/shop/registry', {
+      url: registry.host,
+      insecure: true,
+      username: null,
+      password: null,
+    });
     await locked.stop();
   });
 
@@ -145,8 +210,20 @@ needs('docker', 'base-image', 'registry', 'compose', 'git')('the spine', () => {
   describe('cancel', () => {
     const step = (what: string) => `steps:\n  slow: ${what}\n`;
     const cases: [string, Record<string, string>, string][] = [
-      ['a run step', { 'slipway.yml': step('{ image: "busybox:1.36", run: ["trap : TERM; sleep 600 & while :; do sleep 1; done"] }') }, 'slow'],
-      ['an image step', { 'slipway.yml': step('{ build: { image: shop/slow } }'), Dockerfile: 'FROM busybox:1.36\nRUN sleep 600\n' }, 'slow'],
+      [
+        'a run step',
+        {
+          'slipway.yml': step(
+            '{ image: "busybox:1.36", run: ["echo sleeping; trap : TERM; sleep 600 & while :; do sleep 1; done"] }',
+          ),
+        },
+        'slow',
+      ],
+      [
+        'an image step',
+        { 'slipway.yml': step('{ build: { image: shop/slow } }'), Dockerfile: 'FROM busybox:1.36\nRUN sleep 600\n' },
+        'slow',
+      ],
     ];
     test.each(cases)('of %s: cancelled in time, nothing left', async (_, files, name) => {
       commit(repo, files);
@@ -154,38 +231,64 @@ needs('docker', 'base-image', 'registry', 'compose', 'git')('the spine', () => {
       const at = `${BUILDS}/${builds}`;
       await eventually('its log', async () => {
         const { status, body } = await slipway.ask('GET', at);
-        const running = status === 200 && body.steps.some((each: { name: string; status: string }) => each.name === name && each.status === 'running');
+        const running =
+          status === 200 &&
+          body.steps.some((each: { name: string; status: string }) => each.name === name && each.status === 'running');
         return running && (await slipway.text(`${at}/steps/${name}/log`)).includes('sleep');
       });
       await slipway.api('POST', `${at}/cancel`);
       expect(await slipway.finished(at)).toMatchObject({ result: 'cancelled' });
-      await eventually('nothing left', () => leftovers(instanceOf(slipway)).length === 0 && !processesWith('sleep 600'));
+      await eventually(
+        'nothing left',
+        () => leftovers(instanceOf(slipway)).length === 0 && !processesWith('sleep 600'),
+      );
     });
 
     test.each([
-      ['a deploy step', 'web', { Dockerfile: FILES.Dockerfile.replace(/HEALTHCHECK.*/, 'HEALTHCHECK --interval=1s --retries=600 CMD false') }, 'deploy'],
-      ['a verify step', 'web', { 'slipway.yml': FILES['slipway.yml'].replace('wget -qO- http://web/hello.txt', 'sleep 600') }, 'smoke'],
+      [
+        'a deploy step',
+        'web',
+        { Dockerfile: FILES.Dockerfile.replace(/HEALTHCHECK.*/, 'HEALTHCHECK --interval=1s --retries=600 CMD false') },
+        'deploy',
+      ],
+      [
+        'a verify step',
+        'web',
+        { 'slipway.yml': FILES['slipway.yml'].replace('wget -qO- http://web/hello.txt', 'sleep 600') },
+        'smoke',
+      ],
     ])('of %s: cancelled in time, and what ran before is back', async (_, service, change, name) => {
       const before = (await current(DEV)).release;
       const build = await push({ ...FILES, ...change });
       const [{ number }] = (await slipway.api('GET', `${DEV}/deployments`)).items;
       const at = `${DEV}/deployments/${number}`;
       await eventually(`${name} to run`, async () =>
-        (await slipway.api('GET', at)).steps.some((each: { name: string; status: string }) => each.name === name && each.status === 'running'),
+        (await slipway.api('GET', at)).steps.some(
+          (each: { name: string; status: string }) => each.name === name && each.status === 'running',
+        ),
       );
-      if (name === 'deploy') await eventually('the new container', () => containersWith('com.docker.compose.project=shop-dev-shop').some((id) => imageOf(id).includes(build.images[0].digest)));
+      if (name === 'deploy')
+        await eventually('the new container', () =>
+          containersWith('com.docker.compose.project=shop-dev-shop').some((id) =>
+            imageOf(id).includes(build.images[0].digest),
+          ),
+        );
       await slipway.api('POST', `${at}/cancel`);
       expect(await slipway.finished(at)).toMatchObject({ result: 'cancelled', restored: true });
       const now = await current(DEV);
       expect(now.release).toBe(before);
-      const [container] = containersWith('com.docker.compose.project=shop-dev-shop', `com.docker.compose.service=${service}`);
+      const [container] = containersWith(
+        'com.docker.compose.project=shop-dev-shop',
+        `com.docker.compose.service=${service}`,
+      );
       expect(imageOf(container ?? '')).toContain(now.services[0].digest);
-      expect(leftovers(instanceOf(slipway))).toEqual([]);
+      await eventually('nothing left', () => leftovers(instanceOf(slipway)).length === 0);
     });
   });
 });
 
-const imageOf = (id: string): string => execFileSync('docker', ['inspect', '-f', '{{.Config.Image}}', id], { encoding: 'utf8' });
+const imageOf = (id: string): string =>
+  execFileSync('docker', ['inspect', '-f', '{{.Config.Image}}', id], { encoding: 'utf8' });
 
 function processesWith(command: string): boolean {
   const all = execFileSync('ps', ['-eo', 'args='], { encoding: 'utf8' });

@@ -116,7 +116,7 @@ test('a cancel ends it and leaves no container behind', async () => {
   const cancel = new AbortController();
   const context = stepContext(instance, plan, { bundles: [files], signal: cancel.signal });
   context.log.write = () => cancel.abort(new Error('cancelled by ann'));
-  await expect(verifyStep(defineVerify(['sleep 600']), context)).rejects.toThrow('cancelled by ann');
+  await expect(verifyStep(defineVerify(['echo begun; sleep 600']), context)).rejects.toThrow('cancelled by ann');
   await pendingRemovals();
   const label = [`slipway.instance=${instance}`, 'slipway.role=step'];
   expect(await docker.listContainers({ all: true, filters: { label } })).toEqual([]);

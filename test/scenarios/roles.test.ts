@@ -1,8 +1,7 @@
 /** Every call, with every role: what is not granted is refused. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Access } from '../../server/auth/access.ts';
-import type { Route } from '../../server/route.ts';
-import { isMutating } from '../../server/route.ts';
+import { isMutating, type Route } from '../../server/route.ts';
 import { apiRoutes } from '../../server/routes/index.ts';
 import { type Installation, install } from '../fakes/services.ts';
 
