@@ -149,6 +149,8 @@ export interface StackRef {
   composeProject: string;
   /** Labels on everything that is made. */
   labels: Record<string, string>;
+  /** Borne by every program that is started for it, so that none outlives a runner that was killed. */
+  cookie: string;
 }
 
 /** A final compose text, policy checked, every image by digest; see `pipelines/compose/render.ts`. */

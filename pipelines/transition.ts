@@ -15,6 +15,23 @@ export class IllegalMove extends Error {
   }
 }
 
+/** The part of a run's state that is the same for every new one. */
+export const freshRun = (steps: Step[], now: number, status: 'waiting' | 'queued' = 'queued') => ({
+  status,
+  result: null,
+  reason: null,
+  attempt: 0,
+  losses: 0,
+  effect: 'none' as const,
+  stop: null,
+  runner: null,
+  token: null,
+  steps,
+  queuedAt: now,
+  startedAt: null,
+  finishedAt: null,
+});
+
 export function apply<R extends Run>(run: R, event: RunEvent, now: number): R {
   const next = structuredClone(run);
   const refuse = (why: string): never => {

@@ -24,6 +24,8 @@ export interface AttemptDeps {
   removeWorkspace(workspace: string): Promise<void>;
   openLog(claim: Claim, step: string, attempt: number): StepLog & { close(): Promise<void> };
   blobsFor(claim: Claim): StepContext['blobs'];
+  /** Takes the claim's secrets out of a text that is reported. */
+  mask(claim: Claim, text: string): string;
   labelsFor(claim: Claim, step: string): Record<string, string>;
   onError(error: unknown, context: Record<string, unknown>): void;
 }
@@ -189,7 +191,8 @@ export class Attempt {
   // ---- talking to the server ---------------------------------------------------------------------------------------
 
   /** Reports until the server has answered; then applies it here too, and does as it is told. */
-  async #report(event: RunnerEvent): Promise<void> {
+  async #report(said: RunnerEvent): Promise<void> {
+    const event = maskEvent(said, (text) => this.#deps.mask(this.#claim, text));
     for (let pause = 250; ; pause = Math.min(pause * 2, 5_000)) {
       this.#over.signal.throwIfAborted();
       try {
@@ -264,6 +267,15 @@ interface Finished {
   reason: string | null;
   exitCode: number | null;
   output?: StepOutput;
+}
+
+/** Reasons and test messages come from tools and from their code: either may quote a secret. */
+function maskEvent(event: RunnerEvent, mask: (text: string) => string): RunnerEvent {
+  const reason = 'reason' in event && event.reason ? { reason: mask(event.reason) } : {};
+  const tests = event.type === 'step.finished' ? event.output?.tests : undefined;
+  if (!tests) return { ...event, ...reason } as RunnerEvent;
+  const masked = tests.map((test) => (test.message === undefined ? test : { ...test, message: mask(test.message) }));
+  return { ...event, ...reason, output: { ...('output' in event ? event.output : {}), tests: masked } } as RunnerEvent;
 }
 
 /** The reason a step did not pass is the last line of its log. */

@@ -62,6 +62,7 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
     workspaceFor: (claim) => path.join(settings.folder, 'workspaces', String(claim.runId)),
     removeWorkspace,
     openLog: (claim, step, attempt) => openLog(options, claim, step, attempt),
+    mask: maskText,
     blobsFor: (claim) => blobAccess(api, claim),
     labelsFor: (claim, step) => stepLabels(settings.instance, claim.runId, step),
   });
@@ -103,16 +104,25 @@ async function checkout(options: RunnerOptions, claim: Claim, workspace: string,
   await options.scm(source.kind).checkout(access, { branch, revision }, workspace, signal);
 }
 
-function openLog(options: RunnerOptions, claim: Claim, step: string, attempt: number) {
-  const { source, registry } = claim.credentials;
-  const secrets = [claim.secrets, source ?? {}, registry ? { password: registry.password } : {}].flatMap((each) =>
+/** Everything a claim brings that must not be seen. */
+function secretsOf({ secrets, credentials }: Claim): string[] {
+  const { source, registry } = credentials;
+  return [secrets, source ?? {}, registry ? { password: registry.password } : {}].flatMap((each) =>
     Object.entries(each).flatMap(([name, value]) => (name === 'username' || name === 'knownHosts' ? [] : [value])),
   );
+}
+
+function maskText(claim: Claim, text: string): string {
+  const masker = createMasker(secretsOf(claim));
+  return Buffer.concat([masker.push(Buffer.from(text)), masker.end()]).toString();
+}
+
+function openLog(options: RunnerOptions, claim: Claim, step: string, attempt: number) {
   return createStepLog({
     api: options.api,
     ref: { runId: claim.runId, step, attempt },
     token: claim.token,
-    masker: createMasker(secrets),
+    masker: createMasker(secretsOf(claim)),
     limit: claim.logLimit,
     now: () => options.clock.now(),
   });

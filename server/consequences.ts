@@ -4,12 +4,16 @@ import type { BuildPlan, BuildRun, DeploymentRun, ReleaseContent, Run } from '..
 import { follow, inspectAfterLoss, wake } from './deployments.ts';
 import type { Tx } from './ledger.ts';
 import { mailAboutBuild, mailAboutDeployment } from './notify/recipients.ts';
+import { recordAudit } from './store/audit.ts';
 import { environmentById } from './store/environments.ts';
+import { pipelineById } from './store/pipelines.ts';
+import { projectById } from './store/projects.ts';
 import { insertRelease, ownStack, releaseById } from './store/releases.ts';
 import { planOf } from './store/runs.ts';
 import { releaseLock, setCurrent, setHold, setObserved } from './store/stacks.ts';
 
 export function consequences(tx: Tx, before: Run | null, after: Run, event: RunEvent | null): void {
+  auditMove(tx, after, event);
   const ended = after.status === 'finished' && before?.status !== 'finished';
   if (after.kind === 'build') {
     if (ended) buildEnded(tx, after, event?.type === 'step.finished' ? (event.output?.release ?? null) : null);
@@ -75,4 +79,28 @@ function deploymentEnded(tx: Tx, run: DeploymentRun, event: RunEvent | null): vo
   const environment = environmentById(tx.db, environmentId);
   if (run.result === 'passed' && release && environment) follow(tx, release, environment);
   mailAboutDeployment(tx, run, null);
+}
+
+/** Who asked for, stopped or decided what; and how every deployment ended. */
+function auditMove(tx: Tx, run: Run, event: RunEvent | null): void {
+  const line = (actor: string | null, action: string, data: Record<string, unknown>) =>
+    recordAudit(tx.db, {
+      at: tx.now,
+      actor,
+      action: `${run.kind}.${action}`,
+      projectId: run.projectId,
+      target: targetOf(tx, run),
+      data,
+    });
+  if (event === null && run.requestedBy !== null) line(run.requestedBy, 'requested', { trigger: run.trigger });
+  if (event?.type === 'stop' && event.by !== null) line(event.by, 'cancelled', { reason: event.reason });
+  if (event?.type === 'approved' || event?.type === 'rejected') line(event.by, event.type, { comment: event.comment });
+  if (run.kind === 'deployment' && run.status === 'finished')
+    line(null, run.result ?? 'finished', { release: run.release, reason: run.reason });
+}
+
+function targetOf(tx: Tx, run: Run): string {
+  const project = projectById(tx.db, run.projectId)?.slug;
+  if (run.kind === 'build') return `${project}/${pipelineById(tx.db, run.pipelineId)?.name} #${run.number}`;
+  return `${project}/${environmentById(tx.db, run.environmentId)?.name} ${run.kind} #${run.number}`;
 }

@@ -6,6 +6,7 @@ import { conflict } from '../pipelines/errors.ts';
 import { closedGates, evaluateGates } from '../pipelines/gates.ts';
 import type { DeploymentPlan, DeploymentRun, Environment, Gate, Release, Target, Trigger } from '../pipelines/model.ts';
 import { initialSteps, planDeployment, planInspection } from '../pipelines/plan.ts';
+import { freshRun } from '../pipelines/transition.ts';
 import type { Tx } from './ledger.ts';
 import type { Db } from './store/db.ts';
 import { environmentById, environmentsOf } from './store/environments.ts';
@@ -54,19 +55,7 @@ export function requestDeployment(tx: Tx, request: DeploymentRequest): Deploymen
       ...draft,
       number,
       pool: environment.pool,
-      status: held ? 'waiting' : 'queued',
-      result: null,
-      reason: null,
-      attempt: 0,
-      losses: 0,
-      effect: 'none',
-      stop: null,
-      runner: null,
-      token: null,
-      steps: initialSteps(plan),
-      queuedAt: tx.now,
-      startedAt: null,
-      finishedAt: null,
+      ...freshRun(initialSteps(plan), tx.now, held ? 'waiting' : 'queued'),
       gates,
       baseline: state.current?.deployment ?? null,
       before: null,
@@ -236,19 +225,7 @@ export function inspectAfterLoss(tx: Tx, run: DeploymentRun): void {
       trigger: 'manual',
       requestedBy: null,
       pool: environment.pool,
-      status: 'queued',
-      result: null,
-      reason: null,
-      attempt: 0,
-      losses: 0,
-      effect: 'none',
-      stop: null,
-      runner: null,
-      token: null,
-      steps: initialSteps(plan),
-      queuedAt: tx.now,
-      startedAt: null,
-      finishedAt: null,
+      ...freshRun(initialSteps(plan), tx.now),
     },
     plan,
   );

@@ -7,7 +7,7 @@ import type { RunEvent } from '../pipelines/events.ts';
 import type { Plan, Run } from '../pipelines/model.ts';
 import type { Clock } from '../pipelines/ports.ts';
 import { apply } from '../pipelines/transition.ts';
-import { change, type Db, transact } from './store/db.ts';
+import { type Db, transact } from './store/db.ts';
 import { appendEvent, type StoredEvent } from './store/events.ts';
 import { insertRun, type NewRun, runById, saveRun, storeOutput, takeClaim } from './store/runs.ts';
 
@@ -21,13 +21,6 @@ export interface Tx {
   /** Queued → running, only if nobody was faster. */
   claim<R extends Run>(run: R, event: Extract<RunEvent, { type: 'claimed' }>): R | null;
   record(type: string, projectId: number | null, data: Record<string, unknown>): void;
-  audit(
-    actor: string | null,
-    action: string,
-    projectId: number | null,
-    target: string,
-    data?: Record<string, unknown>,
-  ): void;
 }
 
 export interface Committed {
@@ -117,18 +110,6 @@ export class Ledger {
       },
       record: (type, projectId, data) => {
         committed.events.push(appendEvent(db, { at: now, projectId, runId: null, type, data }));
-      },
-      audit: (actor, action, projectId, target, data = {}) => {
-        change(
-          db,
-          'INSERT INTO audit (at, actor, action, project_id, target, data_json) VALUES (?, ?, ?, ?, ?, ?)',
-          now,
-          actor,
-          action,
-          projectId,
-          target,
-          JSON.stringify(data),
-        );
       },
     };
     return tx;

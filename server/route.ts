@@ -62,6 +62,8 @@ interface Definition<Path extends string, A extends Access, Q, B, R> {
   status?: number;
   /** Media type of what is written to `response`. */
   writes?: string;
+  /** The change writes its audit line in its own transaction; only a refusal is recorded here. */
+  auditsItself?: boolean;
   /** Runs after authorisation, once the body is read. Made once an app. */
   before?: () => RequestHandler[];
   handle: (context: Context<Path, A, Q, B>) => NoInfer<R> | Promise<NoInfer<R>> | undefined | Promise<undefined>;
@@ -97,7 +99,7 @@ export function routerOf(routes: readonly Route[], deps: Deps): Router {
     };
     const handle: RequestHandler = async (request, response) => {
       await answer(each, deps, response.locals.admitted as Admitted, request, response);
-      if (mutating) audit(each, deps, request, response, null);
+      if (mutating && !each.auditsItself) audit(each, deps, request, response, null);
     };
     const auditRefusal: ErrorRequestHandler = (error, request, response, next) => {
       if (mutating) audit(each, deps, request, response, error);

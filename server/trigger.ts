@@ -9,6 +9,7 @@ import { matchesAny, matchesMessage } from '../pipelines/patterns.ts';
 import { initialSteps, type PlanContext, planBuild, resolveParameters } from '../pipelines/plan.ts';
 import type { Clock, Head, Scm, SourceAccess } from '../pipelines/ports.ts';
 import type { PipelineFile } from '../pipelines/schema.ts';
+import { freshRun } from '../pipelines/transition.ts';
 import { releaseRefusal } from './coordinator.ts';
 import { type Definition, definitionOrThrow, readDefinition } from './definition.ts';
 import type { Ledger, Tx } from './ledger.ts';
@@ -272,19 +273,7 @@ export class Trigger {
         version: plan.release?.version ?? String(number),
         release: null,
         pool: 'default',
-        status: 'queued',
-        result: null,
-        reason: null,
-        attempt: 0,
-        losses: 0,
-        effect: 'none',
-        stop: null,
-        runner: null,
-        token: null,
-        steps: initialSteps(plan),
-        queuedAt: tx.now,
-        startedAt: null,
-        finishedAt: null,
+        ...freshRun(initialSteps(plan), tx.now),
       },
       plan,
     );

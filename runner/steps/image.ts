@@ -164,7 +164,8 @@ async function pushName(
     return pushTag(work.engine, work, repository, tag, (line) => output.write(Buffer.from(`${line}\n`)), signal);
   };
   const digest = await push(immutable);
-  const found = await headDigest(work.registry, work.credentials, name, immutable, signal);
+  const { caFile } = work.context.settings;
+  const found = await headDigest(work.registry, work.credentials, name, immutable, signal, { caFile });
   if (found?.digest !== digest) {
     throw new RemoteError(
       'registry',

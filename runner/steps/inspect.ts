@@ -1,7 +1,7 @@
 /** Looks at what runs in an environment, before a deployment or for its own sake. Changes nothing. */
 import type { InspectStep, ObservedService } from '../../pipelines/model.ts';
 import type { StackRef } from '../../pipelines/ports.ts';
-import { LABEL, withRole } from '../labels.ts';
+import { LABEL, stepCookie, withRole } from '../labels.ts';
 import { stackEngine } from '../tools/compose.ts';
 import { passed, type StepContext, type StepExecutor } from './step.ts';
 
@@ -19,7 +19,7 @@ export const describe = ({ name, replicas, healthy, digest }: ObservedService): 
   `${name}: ${healthy} of ${replicas} healthy, ${digest ?? 'digest unknown'}`;
 
 /** The stack that a deployment or task is about. */
-export function stackOf({ claim: { plan }, settings }: Pick<StepContext, 'claim' | 'settings'>): StackRef {
+export function stackOf({ claim: { plan, runId }, settings }: Pick<StepContext, 'claim' | 'settings'>): StackRef {
   if (plan.kind === 'build') throw new Error('a build has no stack');
   const labels = withRole(
     {
@@ -30,5 +30,6 @@ export function stackOf({ claim: { plan }, settings }: Pick<StepContext, 'claim'
     },
     'stack',
   );
-  return { engine: plan.engine, composeProject: plan.composeProject, labels };
+  const cookie = stepCookie(settings.instance, runId, plan.stack);
+  return { engine: plan.engine, composeProject: plan.composeProject, labels, cookie };
 }

@@ -100,7 +100,7 @@ function only(doc: ComposeDocument, started: readonly ComposeDocument[]): Compos
 async function resolveImages(
   names: readonly string[],
   plan: BuildPlan,
-  { claim, log, effect, signal }: StepContext,
+  { claim, settings, log, effect, signal }: StepContext,
 ): Promise<Map<string, ReleaseImage>> {
   const resolved = new Map<string, ReleaseImage>();
   for (const name of names) {
@@ -110,6 +110,7 @@ async function resolveImages(
       project: plan.project,
       registry: plan.registry,
       credentials: claim.credentials.registry,
+      caFile: settings.caFile,
       notice: log.notice,
       write: log.write.bind(log),
       beforePush: () => effect('pushed'),

@@ -14,6 +14,7 @@ export interface ThirdPartyContext {
   /** The project's own, where copies go of images that exist nowhere else. */
   registry: RegistrySpec | null;
   credentials: RegistryCredentials | null;
+  caFile: string | null;
   notice: Notice;
   write: (bytes: Uint8Array) => void;
   /** Awaited before anything is pushed. */
@@ -100,7 +101,7 @@ async function mirror(
   local: Docker.ImageInspectInfo,
   context: ThirdPartyContext,
 ): Promise<ReleaseImage> {
-  const { engine, project, registry, credentials, notice, signal } = context;
+  const { engine, project, registry, credentials, caFile, notice, signal } = context;
   if (!registry) {
     throw invalid(
       `${image} exists only on this engine, and the project has no registry to keep a copy in: PUT /projects/${project}/registry`,
@@ -113,12 +114,13 @@ async function mirror(
   const pinned = (digest: string): ReleaseImage => ({ name: image, reference: `${copy}@${digest}`, digest });
 
   const before = digestFor(local.RepoDigests ?? [], copy);
-  if (before && (await headDigest(registry, credentials, name, tag, signal))?.digest === before) return pinned(before);
+  if (before && (await headDigest(registry, credentials, name, tag, signal, { caFile }))?.digest === before)
+    return pinned(before);
   await context.beforePush();
   await engine.getImage(local.Id).tag({ repo: copy, tag });
   const write = (line: string) => context.write(Buffer.from(`${line}\n`));
   const pushed = await pushTag(engine, { registry, credentials }, copy, tag, write, signal);
-  const stored = await headDigest(registry, credentials, name, tag, signal);
+  const stored = await headDigest(registry, credentials, name, tag, signal, { caFile });
   if (stored?.digest !== pushed) {
     throw new RemoteError(
       'registry',

@@ -15,6 +15,7 @@ export interface ComposeCommand {
   /** What `${…}` in the text stands for. */
   environment: Record<string, string>;
   args: string[];
+  cookie: string;
   write: (bytes: Uint8Array) => void;
   signal: AbortSignal;
 }
@@ -44,6 +45,7 @@ export async function runCompose(command: ComposeCommand): Promise<{ code: numbe
       },
       input: command.text,
       timeoutMs: HARD_LIMIT,
+      cookie: command.cookie,
       onOutput: command.write,
       signal: command.signal,
     });

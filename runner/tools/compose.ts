@@ -79,6 +79,7 @@ export class ComposeEngine implements StackEngine {
       text: rendered.text,
       environment: rendered.environment,
       args: ['up', '-d', '--no-build', '--remove-orphans', '--quiet-pull'],
+      cookie: stack.cookie,
       write,
       signal,
     });

@@ -20,6 +20,7 @@ const Filter = schemas.Paging.extend({
 export const buildRoutes: Route[] = [
   route({
     method: 'post',
+    auditsItself: true,
     path: BUILDS,
     summary: 'Build a revision; the same Idempotency-Key answers the same build',
     access: DEVELOPER,
@@ -70,6 +71,7 @@ export const buildRoutes: Route[] = [
   }),
   route({
     method: 'post',
+    auditsItself: true,
     path: `${ONE}/cancel`,
     summary: 'Cancel a build',
     access: DEVELOPER,
@@ -84,6 +86,7 @@ export const buildRoutes: Route[] = [
   }),
   route({
     method: 'post',
+    auditsItself: true,
     path: `${ONE}/retry`,
     summary: 'Build the same revision once more, under a new number',
     access: DEVELOPER,

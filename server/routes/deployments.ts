@@ -21,6 +21,7 @@ type Decide = (services: Services, run: DeploymentRun, comment: string, actor: A
 const decision = (verb: 'approve' | 'reject', summary: string, decide: Decide): Route =>
   route({
     method: 'post',
+    auditsItself: true,
     path: `${ONE}/${verb}`,
     summary,
     access: MANAGER,
@@ -36,6 +37,7 @@ const decision = (verb: 'approve' | 'reject', summary: string, decide: Decide): 
 export const deploymentRoutes: Route[] = [
   route({
     method: 'post',
+    auditsItself: true,
     path: DEPLOYMENTS,
     summary: 'Promote a release; 409 names every gate that waiting cannot open',
     access: MANAGER,
@@ -86,6 +88,7 @@ export const deploymentRoutes: Route[] = [
   decision('reject', 'Reject a waiting deployment', (services, ...rest) => services.promoter.reject(...rest)),
   route({
     method: 'post',
+    auditsItself: true,
     path: `${ONE}/cancel`,
     summary: 'Cancel a deployment; once the engine was touched, the previous release is restored',
     access: MANAGER,
@@ -104,6 +107,7 @@ export const deploymentRoutes: Route[] = [
   }),
   route({
     method: 'post',
+    auditsItself: true,
     path: `${ENVIRONMENT}/rollback`,
     summary: 'Deploy an earlier release again; the one before the current where `to` is left out',
     access: MANAGER,

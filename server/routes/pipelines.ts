@@ -10,17 +10,16 @@ import { transact } from '../store/db.ts';
 import {
   deletePipeline,
   holdersOfPipeline,
-  lastPoll,
   type Pipeline,
   pipelineByName,
   pipelinesOf,
   savePipeline,
   setCredentials,
   setHookSecret,
-  watchesOf,
 } from '../store/pipelines.ts';
 import type { Project } from '../store/projects.ts';
 import { secretsOf } from '../store/secrets.ts';
+import { pollState, watchesOf } from '../store/watches.ts';
 import { findPipeline, refuseHeld } from './find.ts';
 import * as schemas from './schemas.ts';
 
@@ -116,7 +115,7 @@ export const pipelineRoutes: Route[] = [
     reply: Watch,
     handle(context) {
       const pipeline = findPipeline(context);
-      const { poll, polledAt, reachedAt, error } = lastPoll(context.db, pipeline.id);
+      const { filePoll: poll, polledAt, reachedAt, error } = pollState(context.db, pipeline.id);
       return {
         items: watchesOf(context.db, pipeline.id).map((watch) => ({ ...watch, notedAt: present.time(watch.notedAt) })),
         poll: pipeline.poll ?? poll,

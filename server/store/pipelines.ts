@@ -153,28 +153,3 @@ export function holdersOfPipeline(db: Db, pipeline: Pipeline): string[] {
     ...open.map(({ number }) => `build ${number} is not finished`),
   ];
 }
-
-export interface Watch {
-  branch: string;
-  revision: string;
-  notedAt: number;
-}
-export interface Poll {
-  poll: string | null;
-  polledAt: number | null;
-  reachedAt: number | null;
-  error: string | null;
-}
-
-export const watchesOf = (db: Db, pipelineId: number): Watch[] =>
-  rows(
-    db,
-    'SELECT branch, revision, noted_at AS notedAt FROM watches WHERE pipeline_id = ? ORDER BY branch',
-    pipelineId,
-  );
-export const lastPoll = (db: Db, pipelineId: number): Poll =>
-  row<Poll>(
-    db,
-    'SELECT file_poll AS poll, polled_at AS polledAt, reached_at AS reachedAt, error FROM polls WHERE pipeline_id = ?',
-    pipelineId,
-  ) ?? { poll: null, polledAt: null, reachedAt: null, error: null };

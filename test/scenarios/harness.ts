@@ -189,6 +189,7 @@ export class Spine {
       removeWorkspace: async () => {},
       openLog: () => ({ write: () => {}, notice: () => {}, drained: async () => {}, close: async () => {} }),
       blobsFor: () => ({ putFile: async () => ({ sha256: '', size: 0 }), get: async () => (async function* () {})() }),
+      mask: (_claim, text) => text,
       labelsFor: () => ({}),
       onError: (error) => this.errors.push(error),
     });
