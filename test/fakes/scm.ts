@@ -33,6 +33,13 @@ export class FakeScm implements Scm {
     return revision;
   }
 
+  /** A commit on `main` that deletes a file. */
+  remove(path: string): string {
+    const revision = this.commit({ [path]: '' });
+    delete this.commits.at(-1)?.contents[path];
+    return revision;
+  }
+
   #of(branch: string): Commit[] {
     if (this.away) throw new RemoteError('repository', 'unreachable', 'the repository is away');
     return this.commits.filter((commit) => commit.branch === branch);
