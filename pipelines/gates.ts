@@ -20,13 +20,15 @@ export interface GateInput {
   now: number;
   environment: Environment;
   release: Pick<Release, 'version' | 'branch' | 'blocked'>;
-  deployment: Pick<DeploymentRun, 'number' | 'trigger' | 'approvals' | 'requestedBy' | 'at' | 'stack'>;
+  deployment: Pick<DeploymentRun, 'number' | 'trigger' | 'approvals' | 'requestedBy' | 'at' | 'stack' | 'override'>;
   /** Environments this release has passed. */
   passedIn: ReadonlySet<string>;
   /** Number of the deployment that is current in the target now. */
   current: number | null;
   /** Number of the deployment that holds the lock, if it is another one. */
   lockedBy: number | null;
+  /** Images that the registry has said it no longer has; null where nobody asked it. */
+  missing: readonly string[] | null;
 }
 
 /** All gates that apply, open ones too, in the order they are judged. A rollback is an emergency: only the lock and the block hold it. */
@@ -38,6 +40,7 @@ export function evaluateGates(input: GateInput): Gate[] {
     rollback ? null : after(input),
     rollback ? null : approvals(input),
     rollback ? null : freeze(input),
+    digests(input),
     at(input),
     lock(input),
   ];
@@ -71,11 +74,14 @@ function branch({ environment, release }: GateInput): Gate | null {
   );
 }
 
-function after({ environment, release, passedIn }: GateInput): Gate | null {
+function after({ environment, release, passedIn, deployment }: GateInput): Gate | null {
   if (environment.after.length === 0) return null;
   const missing = environment.after.filter((name) => !passedIn.has(name));
   if (missing.length === 0)
     return open('after', `Release ${release.version} has passed ${environment.after.join(' and ')}.`);
+  const { override } = deployment;
+  if (override)
+    return open('after', `${override.by} overrides that ${missing.join(' and ')} was not passed: ${override.reason}`);
   return refuses(
     'after',
     `Release ${release.version} has not passed ${missing.join(' and ')} yet: deploy it there first.`,
@@ -144,6 +150,16 @@ export function frozenUntil(window: Freeze, now: number): number | null {
   if (window.from === undefined || window.until === undefined) return null;
   const until = Date.parse(window.until);
   return now >= Date.parse(window.from) && now < until ? until : null;
+}
+
+function digests({ missing, release }: GateInput): Gate | null {
+  if (missing === null) return null;
+  if (missing.length === 0) return open('digests', 'The registry has every image of it.');
+  const gone = missing.join(', ');
+  return refuses(
+    'digests',
+    `The registry no longer has ${gone} of ${release.version}: build it again, and release that.`,
+  );
 }
 
 function at({ deployment, now }: GateInput): Gate | null {

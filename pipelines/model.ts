@@ -213,6 +213,8 @@ export interface DeploymentRun extends RunBase {
   releaseId: number;
   release: string;
   note: string | null;
+  /** Somebody who may has taken it on themselves that the environments before were not passed. */
+  override: { by: string; reason: string } | null;
   /** Not before this time. */
   at: number | null;
   gates: Gate[];

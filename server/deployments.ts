@@ -3,7 +3,7 @@
  * Everything here may run in the transaction that made it necessary; nothing here does I/O.
  */
 import { conflict } from '../pipelines/errors.ts';
-import { closedGates, evaluateGates } from '../pipelines/gates.ts';
+import { closedGates, evaluateGates, type GateInput } from '../pipelines/gates.ts';
 import type { DeploymentPlan, DeploymentRun, Environment, Gate, Release, Target, Trigger } from '../pipelines/model.ts';
 import { initialSteps, planDeployment, planInspection } from '../pipelines/plan.ts';
 import { freshRun } from '../pipelines/transition.ts';
@@ -23,6 +23,9 @@ export interface DeploymentRequest {
   requestedBy: string | null;
   note: string | null;
   at: number | null;
+  override: DeploymentRun['override'];
+  /** Images that the registry no longer has; null where it was not asked. */
+  missing: string[] | null;
 }
 
 /** Inserts a deployment, `queued` or `waiting` at its gates. Throws a conflict with `gates` where waiting cannot help. */
@@ -41,10 +44,11 @@ export function requestDeployment(tx: Tx, request: DeploymentRequest): Deploymen
     requestedBy: request.requestedBy,
     note: request.note,
     at: request.at,
+    override: request.override,
     approvals: [],
     number: 0,
   };
-  const gates = gatesOf(tx.db, tx.now, environment, release, draft);
+  const gates = gatesOf(tx.db, tx.now, environment, release, draft, request.missing);
   refuseHopeless(gates, environment, release);
   const number = nextNumber(tx.db, 'deployment', environment.id);
   const plan = freezePlan(tx.db, request, number);
@@ -78,9 +82,8 @@ function gatesOf(
   now: number,
   environment: Environment,
   release: Release,
-  deployment: Pick<DeploymentRun, 'number' | 'trigger' | 'approvals' | 'requestedBy' | 'at' | 'stack'> & {
-    id?: number;
-  },
+  deployment: GateInput['deployment'] & { id?: number },
+  missing: string[] | null = null,
 ): Gate[] {
   const { current, lock } = stackState(db, environment.id, release.stack);
   return evaluateGates({
@@ -91,6 +94,7 @@ function gatesOf(
     passedIn: passedIn(db, release),
     current: current?.deployment ?? null,
     lockedBy: lock && lock.runId !== deployment.id ? lock.deployment : null,
+    missing,
   });
 }
 
@@ -198,11 +202,21 @@ export function follow(tx: Tx, release: Release, passed: Environment | null): vo
       approvals: [],
       requestedBy: null,
       at: null,
+      override: null,
       stack: release.stack,
     };
     const hopeless = closedGates(gatesOf(tx.db, tx.now, environment, release, draft)).some((gate) => !gate.waits);
     if (hopeless) continue;
-    requestDeployment(tx, { environment, release, trigger: 'promote', requestedBy: null, note: null, at: null });
+    requestDeployment(tx, {
+      environment,
+      release,
+      trigger: 'promote',
+      requestedBy: null,
+      note: null,
+      at: null,
+      override: null,
+      missing: null,
+    });
   }
 }
 

@@ -23,6 +23,7 @@ import { systemClock } from './clock.ts';
 import { type Config, readConfig } from './config.ts';
 import { consequences } from './consequences.ts';
 import { Coordinator } from './coordinator.ts';
+import { missingFinder } from './digests.ts';
 import { DiskGuard } from './disk.ts';
 import { Ledger } from './ledger.ts';
 import { LogStore } from './logs.ts';
@@ -87,7 +88,7 @@ export function compose(config: Config, logger: Logger) {
   });
   const access = (pipeline: Pipeline) => sourceAccess(db, vault, config, pipeline);
   const trigger = new Trigger({ db, ledger, clock, scm: (pipeline) => scm(pipeline.source.kind), access, intakeOpen });
-  const promoter = new Promoter(db, ledger, clock);
+  const promoter = new Promoter(db, ledger, clock, missingFinder(db, vault, config.caFile));
   const watcher = new Watcher({ db, ledger, clock, trigger, timezone: config.timezone, onError });
   const reaper = new Reaper({ db, ledger, clock, queue, disk, onError });
   const mailer = config.smtpUrl === null ? null : createSmtpMailer(config.smtpUrl, { caFile: config.caFile });
@@ -154,6 +155,7 @@ function instanceId(db: Db): string {
 
 function servicesOf(parts: Parts): Services {
   const { db, ledger, clock, logs, blobs, bus, coordinator, trigger, promoter, disk } = parts;
+  const isOver = (ref: LogRef) => runById(db, ref.runId)?.status === 'finished';
   return {
     runs: {
       build: (pipelineId, number) => build(db, pipelineId, number),
@@ -188,9 +190,11 @@ function servicesOf(parts: Parts): Services {
     logs: {
       stat: (ref) => logs.stat(ref),
       read: (ref, from, to) => logs.read(ref, from, to),
-      follow: (ref, from, signal) =>
-        logs.follow(ref, from, signal, () => runById(db, ref.runId)?.status === 'finished'),
-      search: (ref, query, limit) => logs.search(ref, query, limit),
+      follow: (ref, from, signal) => logs.follow(ref, from, signal, () => isOver(ref)),
+      search: (ref, query, listing) => logs.search(ref, query, listing),
+      count: (ref) => logs.count(ref),
+      lines: (ref, from, to) => logs.lines(ref, from, to),
+      watch: (ref, signal) => logs.watch(ref, signal, () => isOver(ref)),
     },
     blobs: { stream: (sha256) => blobs.stream(sha256) },
     events: {

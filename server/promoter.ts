@@ -8,9 +8,11 @@ import type {
   Environment,
   Release,
   ReleaseContent,
+  Role,
 } from '../pipelines/model.ts';
 import type { Clock } from '../pipelines/ports.ts';
 import { passedIn, recheck, requestDeployment } from './deployments.ts';
+import type { FindMissing } from './digests.ts';
 import type { Ledger } from './ledger.ts';
 import type { Actor, DeployRequest, Diff, RollbackRequest } from './services.ts';
 import { type Db, rows } from './store/db.ts';
@@ -24,27 +26,40 @@ export class Promoter {
   readonly #db: Db;
   readonly #ledger: Ledger;
   readonly #clock: Clock;
+  readonly #findMissing: FindMissing;
 
-  constructor(db: Db, ledger: Ledger, clock: Clock) {
+  constructor(db: Db, ledger: Ledger, clock: Clock, findMissing: FindMissing) {
+    this.#findMissing = findMissing;
     this.#db = db;
     this.#ledger = ledger;
     this.#clock = clock;
   }
 
-  promote(environment: Environment, request: DeployRequest, actor: Actor): DeploymentRun {
+  async promote(environment: Environment, request: DeployRequest, actor: Actor): Promise<DeploymentRun> {
     const stack = this.#stack(environment.projectId, request.stack);
-    return this.#ledger.write((tx) => {
-      const release = releaseOf(tx.db, environment.projectId, stack, request.release);
-      if (!release) throw notFound(`there is no release ${request.release} of ${stack}`);
-      return requestDeployment(tx, {
+    const release = releaseOf(this.#db, environment.projectId, stack, request.release);
+    if (!release) throw notFound(`there is no release ${request.release} of ${stack}`);
+    if (request.override !== undefined && this.#roleOf(environment.projectId, actor) !== 'admin') {
+      throw new AppError('forbidden', 'Only an admin of this project can override a gate.');
+    }
+    const missing = await this.#findMissing(environment, release);
+    return this.#ledger.write((tx) =>
+      requestDeployment(tx, {
         environment,
-        release,
+        release: releaseById(tx.db, release.id) ?? release,
         trigger: 'promote',
         requestedBy: actor.name,
         note: request.note ?? null,
         at: request.at ?? null,
-      });
-    });
+        override: request.override === undefined ? null : { by: actor.name, reason: request.override },
+        missing,
+      }),
+    );
+  }
+
+  #roleOf(projectId: number, actor: Actor): Role | null {
+    if (actor.admin) return 'admin';
+    return actor.userId === null ? null : (roleOf(this.#db, projectId, actor.userId) ?? null);
   }
 
   /** Puts an earlier release back, with its own text, files and variables: the one before the current, or `to`. */
@@ -59,6 +74,8 @@ export class Promoter {
         requestedBy: actor.name,
         note: request.reason,
         at: null,
+        override: null,
+        missing: null,
       });
     });
   }
@@ -82,7 +99,7 @@ export class Promoter {
   approve(run: DeploymentRun, comment: string, actor: Actor): DeploymentRun {
     return this.#decide(run, (tx, now) => {
       const environment = environmentById(tx.db, now.environmentId);
-      const role = actor.userId === null ? null : (roleOf(tx.db, now.projectId, actor.userId) ?? null);
+      const role = this.#roleOf(now.projectId, actor);
       const why = approvalRefusal(
         environment?.approvals ?? null,
         { name: actor.name, role, admin: actor.admin },
@@ -121,6 +138,7 @@ export class Promoter {
 
   /** Against what runs *now*: commits of all releases in between, digests, compose text, variables, tests. */
   async diff(environment: Environment, release: Release): Promise<Diff> {
+    const missing = await this.#findMissing(environment, release);
     const { current, lock } = stackState(this.#db, environment.id, release.stack);
     const running = current && releaseById(this.#db, current.releaseId);
     const frozen = current && (planOf(this.#db, current.runId) as DeploymentPlan).target;
@@ -130,10 +148,19 @@ export class Promoter {
       now: this.#clock.now(),
       environment,
       release,
-      deployment: { number: 0, trigger: 'promote', approvals: [], requestedBy: null, at: null, stack: release.stack },
+      deployment: {
+        number: 0,
+        trigger: 'promote',
+        approvals: [],
+        requestedBy: null,
+        at: null,
+        override: null,
+        stack: release.stack,
+      },
       passedIn: passedIn(this.#db, release),
       current: current?.deployment ?? null,
       lockedBy: lock?.deployment ?? null,
+      missing,
     });
     return {
       stack: release.stack,

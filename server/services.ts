@@ -13,6 +13,8 @@ import type {
   TestResult,
 } from '../pipelines/model.ts';
 import type { Head, LogRef } from '../pipelines/ports.ts';
+import type { Listing, LogMatches } from './log-search.ts';
+import type { LogCount, LogPart } from './logs.ts';
 import type { StoredEvent } from './store/events.ts';
 import type { Pipeline } from './store/pipelines.ts';
 import type { StackState } from './store/stacks.ts';
@@ -95,11 +97,6 @@ export interface Diff {
   gates: Gate[];
 }
 
-export interface LogMatches {
-  count: number;
-  lines: { line: number; offset: number; text: string }[];
-}
-
 export interface Services {
   runs: {
     build(pipelineId: number, number: number): BuildRun | undefined;
@@ -131,7 +128,7 @@ export interface Services {
   };
   promoter: {
     /** Throws a conflict with `gates` where waiting cannot open them. */
-    promote(environment: Environment, request: DeployRequest, actor: Actor): DeploymentRun;
+    promote(environment: Environment, request: DeployRequest, actor: Actor): Promise<DeploymentRun>;
     rollback(environment: Environment, request: RollbackRequest, actor: Actor): DeploymentRun;
     approve(run: DeploymentRun, comment: string, actor: Actor): DeploymentRun;
     reject(run: DeploymentRun, comment: string, actor: Actor): DeploymentRun;
@@ -147,7 +144,13 @@ export interface Services {
     read(ref: LogRef, from: number, to: number): Readable;
     /** Bytes from `from` on, until the log is closed or `signal` aborts. */
     follow(ref: LogRef, from: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
-    search(ref: LogRef, query: string, limit: number): Promise<LogMatches>;
+    /** Lines that contain `query`; where it is null, those that look like an error. */
+    search(ref: LogRef, query: string | null, listing: Listing): Promise<LogMatches>;
+    count(ref: LogRef): Promise<LogCount>;
+    /** Lines `from` to `to`, counted from 1. */
+    lines(ref: LogRef, from: number, to: number): Promise<LogPart>;
+    /** The count now and whenever it has grown, until the log is closed or `signal` aborts. */
+    watch(ref: LogRef, signal: AbortSignal): AsyncIterable<LogCount>;
   };
   blobs: {
     stream(sha256: string): Readable;

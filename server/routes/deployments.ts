@@ -44,14 +44,18 @@ export const deploymentRoutes: Route[] = [
     body: schemas.PostDeployment,
     reply: schemas.Deployment,
     status: 201,
-    handle(context) {
+    async handle(context) {
       const { services, project, identity, now } = context;
       const { at, ...body } = context.body;
       const environment = findEnvironment(context);
       const { stack } = findRelease(context, body.release, body.stack);
       const time = at === undefined ? {} : { at: Date.parse(at) };
       if (time.at !== undefined && time.at < now()) throw invalid('at: is in the past', 'at');
-      const run = services.promoter.promote(environment, { ...defined({ ...body, stack }), ...time }, identity.actor);
+      const run = await services.promoter.promote(
+        environment,
+        { ...defined({ ...body, stack }), ...time },
+        identity.actor,
+      );
       return present.deployment(run, project.slug, environment.name);
     },
   }),

@@ -37,6 +37,8 @@ const AT = Date.UTC(2030, 0, 1);
 export const REVISION = 'a'.repeat(40);
 export const ARTIFACT = '<h1>hello</h1>';
 
+const countOf = (text: string) => ({ lines: text.split('\n').length - 1, bytes: text.length, complete: true });
+
 export function createFakeServices(db: Db): FakeServices {
   const listeners = new Set<(event: StoredEvent) => void>();
   const keys = new Map<string, BuildRun>();
@@ -113,7 +115,7 @@ export function createFakeServices(db: Db): FakeServices {
       test: async () => ({ ok: true, error: null, branches: [{ branch: 'main', revision: REVISION }] }),
     },
     promoter: {
-      promote(environment, request, actor) {
+      async promote(environment, request, actor) {
         const release = releaseOf(db, environment.projectId, request.stack ?? '', request.release);
         if (!release) throw new Error('the route finds the release first');
         if (release.blocked) {
@@ -152,9 +154,21 @@ export function createFakeServices(db: Db): FakeServices {
       search: async (ref, query) => {
         const lines = textOf(ref).split('\n');
         const found = lines.flatMap((text, line) =>
-          text.includes(query) ? [{ line: line + 1, offset: 0, text }] : [],
+          text.includes(query ?? 'error') ? [{ line: line + 1, offset: 0, text }] : [],
         );
         return { count: found.length, lines: found };
+      },
+      count: async (ref) => countOf(textOf(ref)),
+      async lines(ref, from, to) {
+        const lines = textOf(ref).split('\n').slice(from - 1, to);
+        return {
+          ...countOf(textOf(ref)),
+          from,
+          items: lines.map((text) => ({ text, offset: 0, bytes: text.length, at: AT })),
+        };
+      },
+      async *watch(ref) {
+        yield countOf(textOf(ref));
       },
     },
     blobs: { stream: () => Readable.from([Buffer.from(ARTIFACT)]) },
@@ -238,6 +252,7 @@ const deploymentRun = (
   releaseId: release.id,
   release: release.version,
   note: null,
+  override: null,
   at: null,
   gates: [],
   approvals: [],

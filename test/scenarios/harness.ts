@@ -72,6 +72,8 @@ export class Spine {
   readonly scm = new FakeScm();
   readonly scripts = new Map<string, Script>();
   readonly errors: unknown[] = [];
+  /** What the registry says it no longer has. */
+  missing: string[] | null = [];
   readonly db;
   readonly ledger;
   readonly coordinator;
@@ -111,7 +113,7 @@ export class Spine {
       cache: path.join(folder, 'mirror'),
     });
     this.trigger = new Trigger({ db, ledger: this.ledger, clock, scm: () => scm, access, intakeOpen: () => true });
-    this.promoter = new Promoter(db, this.ledger, clock);
+    this.promoter = new Promoter(db, this.ledger, clock, async () => this.missing);
     this.reaper = new Reaper({ db, ledger: this.ledger, clock, queue, disk: new DiskGuard(folder), onError });
   }
 

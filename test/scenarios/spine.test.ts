@@ -33,7 +33,7 @@ describe('from commit to PRO', () => {
     });
     expect(spine.current('DEV')).toBe('1.1');
     expect(spine.current('PRO')).toBeNull();
-    const asked = spine.promoter.promote(spine.environment('PRO'), { release: '1.1' }, ANN);
+    const asked = await spine.promoter.promote(spine.environment('PRO'), { release: '1.1' }, ANN);
     expect(await spine.finished(asked)).toMatchObject({ result: 'passed', requestedBy: 'ann' });
     expect(spine.current('PRO')).toBe('1.1');
     expect(mails(spine).filter((mail) => mail.startsWith('deployed team'))).toHaveLength(2);
@@ -47,7 +47,7 @@ describe('from commit to PRO', () => {
     await spine.build();
     await spine.deployment('DEV', 1);
     const ask = () => spine.promoter.promote(spine.environment('PRO'), { release: '1.1' }, ANN);
-    expect(ask).toThrowError(/has not passed DEV/);
+    await expect(ask()).rejects.toThrowError(/has not passed DEV/);
     expect(deployments(spine.db, spine.environment('PRO').id, { limit: 10 })).toEqual([]);
   });
 
@@ -79,11 +79,32 @@ describe('from commit to PRO', () => {
     expect(spine.current('DEV')).toBe('1.1');
     await spine.build();
     expect(deployments(spine.db, spine.environment('DEV').id, { limit: 10 })).toHaveLength(3);
-    await spine.finished(spine.promoter.promote(spine.environment('DEV'), { release: '1.3' }, ANN));
+    await spine.finished(await spine.promoter.promote(spine.environment('DEV'), { release: '1.3' }, ANN));
     expect(stackState(spine.db, spine.environment('DEV').id, 'shop').hold).toBeNull();
     await spine.build();
     expect(await spine.deployment('DEV', 5)).toMatchObject({ release: '1.4', result: 'passed' });
   });
+});
+
+test('a release whose images are gone from the registry is refused by name; a project admin may override a skipped environment, nobody a lost image', async () => {
+  await spine.defineShop(undefined, ENVIRONMENTS);
+  spine.play('deploy', failing);
+  await spine.startWorker();
+  await spine.build();
+  await spine.deployment('DEV', 1);
+  const pro = spine.environment('PRO');
+  const stranger = { userId: 77, name: 'eve', admin: false };
+  await expect(spine.promoter.promote(pro, { release: '1.1', override: 'please' }, stranger)).rejects.toMatchObject({
+    code: 'forbidden',
+  });
+  spine.missing = ['registry/shop/web@sha256:1'];
+  await expect(spine.promoter.promote(pro, { release: '1.1', override: 'hotfix' }, ANN)).rejects.toThrowError(
+    /no longer has registry.shop.web/,
+  );
+  spine.missing = null;
+  spine.play('deploy', { ...ok, output: { observed: [] } });
+  const asked = await spine.promoter.promote(pro, { release: '1.1', override: 'hotfix' }, ANN);
+  expect(await spine.finished(asked)).toMatchObject({ result: 'passed', override: { by: 'ann', reason: 'hotfix' } });
 });
 
 describe('approvals', () => {
@@ -97,7 +118,7 @@ describe('approvals', () => {
     await spine.startWorker();
     await spine.build();
     await spine.deployment('DEV', 1);
-    const asked = spine.promoter.promote(spine.environment('PRO'), { release: '1.1' }, ANN);
+    const asked = await spine.promoter.promote(spine.environment('PRO'), { release: '1.1' }, ANN);
     expect(asked).toMatchObject({ status: 'waiting' });
     expect(asked.gates.find(({ open }) => !open)).toMatchObject({ gate: 'approvals', waits: true });
     expect(() => spine.promoter.approve(asked, '', ANN)).toThrowError(/cannot be approved by yourself/);
@@ -119,8 +140,8 @@ describe('approvals', () => {
     await spine.deployment('DEV', 1);
     await spine.build();
     await spine.deployment('DEV', 2);
-    const first = spine.promoter.promote(spine.environment('PRO'), { release: '1.1' }, ANN);
-    const second = spine.promoter.promote(spine.environment('PRO'), { release: '1.2' }, ANN);
+    const first = await spine.promoter.promote(spine.environment('PRO'), { release: '1.1' }, ANN);
+    const second = await spine.promoter.promote(spine.environment('PRO'), { release: '1.2' }, ANN);
     spine.promoter.approve(second, '', BOB);
     for (const actor of [ANN, BOB]) spine.promoter.approve(runById(spine.db, first.id) as DeploymentRun, '', actor);
     await spine.finished(first);
@@ -134,7 +155,7 @@ describe('approvals', () => {
     await spine.startWorker();
     await spine.build();
     await spine.deployment('DEV', 1);
-    const asked = spine.promoter.promote(spine.environment('PRO'), { release: '1.1' }, ANN);
+    const asked = await spine.promoter.promote(spine.environment('PRO'), { release: '1.1' }, ANN);
     expect(spine.promoter.reject(asked, 'not on a Friday', BOB)).toMatchObject({
       result: 'cancelled',
       reason: 'rejected by bob: not on a Friday',
@@ -368,8 +389,8 @@ describe('one at a time', () => {
       inside -= 1;
       return { ...ok, output: { observed: [] } };
     });
-    const asked = Array.from({ length: 30 }, () =>
-      spine.promoter.promote(spine.environment('PRO'), { release: '1.1' }, ANN),
+    const asked = await Promise.all(
+      Array.from({ length: 30 }, () => spine.promoter.promote(spine.environment('PRO'), { release: '1.1' }, ANN)),
     );
     const ended = await Promise.all(asked.map((run) => spine.finished(run)));
     expect(most).toBe(1);

@@ -27,12 +27,14 @@ const judge = (
         approvals: [],
         requestedBy: 'ann',
         at: null,
+        override: null,
         stack: 'shop',
         ...deployment,
       },
       passedIn: new Set(['TEST']),
       current: 2,
       lockedBy: null,
+      missing: [],
       ...change,
     }),
   );
@@ -61,6 +63,20 @@ describe('gates', () => {
     expect(judge({ passedIn: new Set() })).toMatchObject([
       { gate: 'after', waits: false, message: expect.stringContaining('TEST') },
     ]);
+  });
+
+  test('an override opens that gate alone, and bears its reason', () => {
+    const override = { by: 'root', reason: 'hotfix' };
+    expect(judge({ passedIn: new Set() }, {}, { override })).toEqual([]);
+    const blocked = { version: '2.0', branch: 'main', blocked: { by: 'eve', reason: 'data loss', at: 0 } };
+    expect(judge({ passedIn: new Set(), release: blocked }, {}, { override })).toMatchObject([{ gate: 'blocked' }]);
+  });
+
+  test('a release whose images the registry has lost is refused, by their names; one nobody could ask about is not', () => {
+    expect(judge({ missing: ['shop/web@sha256:1'] })).toMatchObject([
+      { gate: 'digests', waits: false, message: expect.stringContaining('shop/web@sha256:1') },
+    ]);
+    expect(judge({ missing: null })).toEqual([]);
   });
 
   test.each([

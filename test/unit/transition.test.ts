@@ -67,6 +67,7 @@ const deployment = (status: Status = 'queued'): DeploymentRun => ({
   releaseId: 1,
   release: '1.1',
   note: null,
+  override: null,
   at: null,
   gates: [],
   approvals: [],
