@@ -14,7 +14,7 @@ const ABORT_GRACE = 10_000;
 const RETRY_PAUSE = 1_000;
 
 export interface AttemptDeps {
-  api: RunnerApi;
+  api: Pick<RunnerApi, 'event' | 'heartbeat'>;
   clock: Clock;
   settings: RunnerSettings;
   execute: StepExecutor<PlannedStep>;

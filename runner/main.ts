@@ -6,6 +6,7 @@ import path from 'node:path';
 import { createMasker } from '../pipelines/mask.ts';
 import type { PlannedStep, SourceSpec } from '../pipelines/model.ts';
 import type { Claim, Clock, Queue, RunnerApi, RunnerInfo, Scm } from '../pipelines/ports.ts';
+import type { AttemptDeps } from './attempt.ts';
 import { stepLabels } from './labels.ts';
 import { createStepLog } from './step-log.ts';
 import { deployStep } from './steps/deploy.ts';
@@ -15,21 +16,26 @@ import { releaseStep } from './steps/release.ts';
 import { runStep } from './steps/run.ts';
 import type { BlobAccess, RunnerSettings, StepContext, StepOutcome } from './steps/step.ts';
 import { verifyStep } from './steps/verify.ts';
-import { removeWorkspace } from './steps/workspace.ts';
+import { removeWorkspace, workspaceFor } from './steps/workspace.ts';
 import { sweep } from './sweep.ts';
 import { pendingRemovals } from './tools/containers.ts';
 import { Worker } from './worker.ts';
 
-export interface RunnerOptions {
-  api: RunnerApi;
-  queue: Queue;
+/** What it takes to execute one claim. */
+export interface AttemptOptions {
+  api: Omit<RunnerApi, 'register' | 'claim'>;
   clock: Clock;
   settings: RunnerSettings;
-  scm(kind: SourceSpec['kind']): Scm;
+  scm(kind: SourceSpec['kind']): Pick<Scm, 'checkout'>;
+  onError(error: unknown, context: Record<string, unknown>): void;
+}
+
+export interface RunnerOptions extends AttemptOptions {
+  api: RunnerApi;
+  queue: Queue;
   slots: number;
   pools: string[];
   version: string;
-  onError(error: unknown, context: Record<string, unknown>): void;
 }
 
 export interface Runner {
@@ -46,7 +52,7 @@ export const mirrorFolder = (folder: string, project: string, url: string): stri
 
 /** Removes what a former process left, then starts claiming. */
 export async function startRunner(options: RunnerOptions): Promise<Runner> {
-  const { api, settings, onError } = options;
+  const { api, queue, settings, onError } = options;
   const info = {
     id: `${EMBEDDED}${randomUUID()}`,
     name: 'embedded',
@@ -54,18 +60,7 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
     slots: options.slots,
     version: options.version,
   };
-  const worker = new Worker({
-    ...options,
-    info,
-    execute,
-    checkout: (claim, workspace, signal) => checkout(options, claim, workspace, signal),
-    workspaceFor: (claim) => path.join(settings.folder, 'workspaces', String(claim.runId)),
-    removeWorkspace,
-    openLog: (claim, step, attempt) => openLog(options, claim, step, attempt),
-    mask: maskText,
-    blobsFor: (claim) => blobAccess(api, claim),
-    labelsFor: (claim, step) => stepLabels(settings.instance, claim.runId, step),
-  });
+  const worker = new Worker({ ...attemptDeps(options), api, queue, info });
   await sweep(settings, [], AbortSignal.timeout(60_000)).catch((error: unknown) =>
     onError(error, { while: 'sweeping what a former process left' }),
   );
@@ -76,6 +71,25 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
       await worker.close();
       await pendingRemovals();
     },
+  };
+}
+
+/** The parts that every attempt of a runner is made of. */
+export function attemptDeps(options: AttemptOptions): AttemptDeps {
+  const { api, clock, settings, onError } = options;
+  return {
+    api,
+    clock,
+    settings,
+    onError,
+    execute,
+    checkout: (claim, workspace, signal) => checkout(options, claim, workspace, signal),
+    workspaceFor: (claim) => workspaceFor(settings, claim.runId),
+    removeWorkspace,
+    openLog: (claim, step, attempt) => openLog(options, claim, step, attempt),
+    mask: maskText,
+    blobsFor: (claim) => blobAccess(api, claim),
+    labelsFor: (claim, step) => stepLabels(settings.instance, claim.runId, step),
   };
 }
 
@@ -94,7 +108,7 @@ function execute(step: PlannedStep, context: StepContext): Promise<StepOutcome> 
   }
 }
 
-async function checkout(options: RunnerOptions, claim: Claim, workspace: string, signal: AbortSignal): Promise<void> {
+async function checkout(options: AttemptOptions, claim: Claim, workspace: string, signal: AbortSignal): Promise<void> {
   if (claim.plan.kind !== 'build') return;
   const { source, project, branch, revision } = claim.plan;
   await removeWorkspace(workspace);
@@ -117,7 +131,7 @@ function maskText(claim: Claim, text: string): string {
   return Buffer.concat([masker.push(Buffer.from(text)), masker.end()]).toString();
 }
 
-function openLog(options: RunnerOptions, claim: Claim, step: string, attempt: number) {
+function openLog(options: AttemptOptions, claim: Claim, step: string, attempt: number) {
   return createStepLog({
     api: options.api,
     ref: { runId: claim.runId, step, attempt },
@@ -128,7 +142,7 @@ function openLog(options: RunnerOptions, claim: Claim, step: string, attempt: nu
   });
 }
 
-function blobAccess(api: RunnerApi, claim: Claim): BlobAccess {
+function blobAccess(api: AttemptOptions['api'], claim: Claim): BlobAccess {
   return {
     putFile: async (file) => {
       const hash = createHash('sha256');

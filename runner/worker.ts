@@ -4,6 +4,7 @@ import type { Queue, RunnerApi, RunnerInfo } from '../pipelines/ports.ts';
 import { Attempt, type AttemptDeps } from './attempt.ts';
 
 export interface WorkerDeps extends AttemptDeps {
+  api: RunnerApi;
   queue: Queue;
   info: RunnerInfo;
 }

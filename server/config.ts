@@ -37,6 +37,114 @@ export interface Config {
   allowPrivateHooks: boolean;
 }
 
+interface Setting {
+  /** Who reads it: the server, a runner of its own, or the commands that talk to a server. */
+  for: 'server' | 'runner' | 'client';
+  /** The default, in words. */
+  otherwise: string;
+  about: string;
+}
+
+/** Every setting that is read; the reference in `docs/` is made of this. */
+export const SETTINGS = {
+  SLIPWAY_DATA: { for: 'server', otherwise: './data', about: 'Folder of the database, logs, files and repositories.' },
+  SLIPWAY_PORT: { for: 'server', otherwise: '8080', about: 'Port that it listens on; 0 is any free one.' },
+  SLIPWAY_HOST: { for: 'server', otherwise: '0.0.0.0', about: 'Address that it listens on.' },
+  SLIPWAY_PUBLIC_URL: {
+    for: 'server',
+    otherwise: 'from host and port',
+    about: 'Its address as people reach it: the links in mails begin with it.',
+  },
+  SLIPWAY_TLS_CERT: {
+    for: 'server',
+    otherwise: 'no TLS',
+    about: 'File of the certificate, PEM; serves HTTPS. Needs the key.',
+  },
+  SLIPWAY_TLS_KEY: { for: 'server', otherwise: 'no TLS', about: "File of the certificate's key, PEM." },
+  SLIPWAY_TRUST_PROXY: {
+    for: 'server',
+    otherwise: '0',
+    about:
+      'Proxies in front that say where a request comes from: how many (1 to 9), or their addresses, with commas between.',
+  },
+  SLIPWAY_SMTP_URL: {
+    for: 'server',
+    otherwise: 'no mail',
+    about: 'Mail server: smtp://[user:password@]host[:port], or smtps://…',
+  },
+  SLIPWAY_MAIL_FROM: {
+    for: 'server',
+    otherwise: 'slipway@localhost',
+    about: 'Sender of mail: an address, or Name <address>.',
+  },
+  SLIPWAY_SECRET_KEY: {
+    for: 'server',
+    otherwise: 'a file in the data folder',
+    about: 'Encrypts secrets at rest; 16 characters or more. Without it a key is made and kept in a file of mode 0600.',
+  },
+  SLIPWAY_ADMIN_PASSWORD: {
+    for: 'server',
+    otherwise: 'made, and printed once',
+    about: 'First password of the user admin; 10 characters or more.',
+  },
+  SLIPWAY_ADMIN_TOKEN: {
+    for: 'server',
+    otherwise: 'none',
+    about: 'A token of the user admin, for automation; 16 characters or more.',
+  },
+  SLIPWAY_RUNNER_SLOTS: {
+    for: 'server',
+    otherwise: '2',
+    about: 'Runs that the embedded runner takes at once; 0 is no runner.',
+  },
+  SLIPWAY_LOG_LIMIT: { for: 'server', otherwise: '52428800', about: 'Bytes of log that are kept of a step.' },
+  SLIPWAY_TIMEZONE: { for: 'server', otherwise: 'UTC', about: 'Time zone of schedules that name none.' },
+  SLIPWAY_CA_FILE: {
+    for: 'server',
+    otherwise: 'none',
+    about: "Certificates of an intranet's own CA, PEM: trusted besides the usual ones for Git, registries and mail.",
+  },
+  SLIPWAY_ALLOW_HOST_STEPS: {
+    for: 'server',
+    otherwise: '0',
+    about: 'Steps with host: true run on the machine itself, with the rights of the runner. slipway run reads it, too.',
+  },
+  SLIPWAY_ALLOW_CREATE: {
+    for: 'server',
+    otherwise: '0',
+    about: 'Every user may make projects, not administrators only.',
+  },
+  SLIPWAY_ALLOW_FILE_SOURCES: {
+    for: 'server',
+    otherwise: '0',
+    about: 'Repositories may be file:// addresses, for trials.',
+  },
+  SLIPWAY_ALLOW_PRIVATE_HOOKS: {
+    for: 'server',
+    otherwise: '0',
+    about: 'Outgoing webhooks may go to private addresses. Checked, but not used by this version.',
+  },
+  SLIPWAY_REDIS_URL: {
+    for: 'server',
+    otherwise: 'one process',
+    about: 'Redis for runners on other machines: redis://… or rediss://… Checked, but not used by this version.',
+  },
+  SLIPWAY_SERVER_URL: {
+    for: 'runner',
+    otherwise: 'none',
+    about: 'Server that a runner of its own works for. Checked, but not used by this version.',
+  },
+  SLIPWAY_RUNNER_TOKEN: {
+    for: 'runner',
+    otherwise: 'none',
+    about: 'Token of a runner of its own. Checked, but not used by this version.',
+  },
+  SLIPWAY_URL: { for: 'client', otherwise: 'http://127.0.0.1:8080', about: 'Server that the commands talk to.' },
+  SLIPWAY_TOKEN: { for: 'client', otherwise: 'none', about: 'Your token: see slipway token create -h.' },
+} as const satisfies Record<string, Setting>;
+
+type SettingName = keyof typeof SETTINGS;
+
 /** Turns the text of a setting into its value, or throws a sentence of what was expected. */
 type Reader<T> = (text: string) => T;
 interface Options {
@@ -49,7 +157,7 @@ const MIN_TOKEN = 16;
 /** Throws one `AppError('invalid')` with a line a fault: name, what it got, what was expected. */
 export function readConfig(env: Record<string, string | undefined>): Config {
   const faults: string[] = [];
-  function setting<T, D>(name: string, read: Reader<T>, fallback: D, { secret = false }: Options = {}): T | D {
+  function setting<T, D>(name: SettingName, read: Reader<T>, fallback: D, { secret = false }: Options = {}): T | D {
     const text = env[name]?.trim();
     if (text === undefined || text === '') return fallback;
     try {

@@ -1,7 +1,6 @@
 /** Whether the registry still has what a release pins: asked before a promotion, by the server. */
 import { RemoteError } from '../pipelines/errors.ts';
-import type { Environment, RegistrySpec, Release } from '../pipelines/model.ts';
-import { headDigest } from '../runner/tools/registry.ts';
+import type { Environment, RegistryCredentials, RegistrySpec, Release } from '../pipelines/model.ts';
 import type { Vault } from './auth/vault.ts';
 import type { Db } from './store/db.ts';
 import { registryCredentials, registryOf } from './store/projects.ts';
@@ -11,7 +10,16 @@ const TIMEOUT = 10_000;
 /** Answers references that are gone, or null where the registry cannot be asked from here: then the deployment finds out. */
 export type FindMissing = (environment: Environment, release: Release) => Promise<string[] | null>;
 
-export function missingFinder(db: Db, vault: Vault, caFile: string | null): FindMissing {
+/** What a registry says of one manifest; null where it has none. */
+type Head = (
+  registry: RegistrySpec,
+  credentials: RegistryCredentials | null,
+  repository: string,
+  reference: string,
+  signal: AbortSignal,
+) => Promise<unknown>;
+
+export function missingFinder(db: Db, vault: Vault, head: Head): FindMissing {
   return async (environment, { projectId, content }) => {
     const owner = environment.registry ? environment.id : null;
     const registry = environment.registry ?? registryOf(db, projectId, null);
@@ -21,9 +29,7 @@ export function missingFinder(db: Db, vault: Vault, caFile: string | null): Find
     const own = content.images.filter(({ reference }) => reference.startsWith(`${registry.url}/`));
     try {
       const found = await Promise.all(
-        own.map(({ reference, digest }) =>
-          headDigest(registry, credentials, nameIn(registry, reference), digest, signal, { caFile }),
-        ),
+        own.map(({ reference, digest }) => head(registry, credentials, nameIn(registry, reference), digest, signal)),
       );
       return own.filter((_, index) => found[index] === null).map(({ reference }) => reference);
     } catch (error) {

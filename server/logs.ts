@@ -1,6 +1,6 @@
 /**
  * Logs are files: `logs/<run>/<step>.<attempt>.log`, appended by offset, so that sending again is harmless. Beside each lie
- * `.times` (16 bytes a chunk: offset and wall time, both float64 LE) and, once closed, `.end` (length and sha256).
+ * `.times` (16 bytes a chunk: offset and wall time, both float64 LE) and, once closed, `.end` (length and sha256); once somebody looked, `.lines` (see log-index.ts).
  */
 import { createHash, type Hash } from 'node:crypto';
 import { EventEmitter } from 'node:events';
@@ -10,6 +10,9 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { conflict } from '../pipelines/errors.ts';
 import type { LogRef } from '../pipelines/ports.ts';
+import { LineIndex, type LogLine, type LogLines } from './log-index.ts';
+import { complaints, containing, type Listing, type LogMatches, searchLog } from './log-search.ts';
+import { timesAt } from './log-times.ts';
 
 interface OpenLog {
   file: FileHandle;
@@ -26,15 +29,25 @@ export interface LogStat {
   closed: boolean;
 }
 
-export interface LogMatches {
-  /** Of all matching lines, not only those listed. */
-  count: number;
-  lines: { line: number; offset: number; text: string }[];
+export interface LogCount extends LogLines {
+  /** Nothing will be added. */
+  complete: boolean;
 }
+
+/** Lines of a log, and how many it has. */
+export interface LogPart extends LogCount {
+  from: number;
+  /** `at`: wall time, epoch ms, when the line's first byte came in; null where that is not known. */
+  items: (LogLine & { at: number | null })[];
+}
+
+/** Indexes in memory; the others are read anew from beside their logs. */
+const MAX_INDEXES = 64;
 
 export class LogStore {
   readonly #folder: string;
   readonly #open = new Map<string, Promise<OpenLog>>();
+  readonly #indexes = new Map<string, LineIndex>();
   readonly #grown = new EventEmitter().setMaxListeners(0);
 
   constructor(folder: string) {
@@ -157,33 +170,54 @@ export class LogStore {
     });
   }
 
-  /** All lines that contain `query`, case-insensitively; the first `limit` are listed, all are counted. */
-  async search(ref: LogRef, query: string, limit: number): Promise<LogMatches> {
-    const found: LogMatches = { count: 0, lines: [] };
-    if (!this.stat(ref)) return found;
-    const needle = query.toLowerCase();
-    let line = 0;
-    let offset = 0;
-    const look = (bytes: Buffer) => {
-      line += 1;
-      const text = bytes.toString('utf8');
-      if (text.toLowerCase().includes(needle)) {
-        found.count += 1;
-        if (found.lines.length < limit) found.lines.push({ line, offset, text: text.slice(0, 2_000) });
-      }
-      offset += bytes.length + 1;
-    };
-    let rest: Buffer = Buffer.alloc(0);
-    for await (const chunk of createReadStream(this.#path(ref), { highWaterMark: 1 << 20 })) {
-      let buffer = rest.length > 0 ? Buffer.concat([rest, chunk as Buffer]) : (chunk as Buffer);
-      for (let end = buffer.indexOf(10); end >= 0; end = buffer.indexOf(10)) {
-        look(buffer.subarray(0, end));
-        buffer = buffer.subarray(end + 1);
-      }
-      rest = buffer;
+  /** All lines that contain `query`, case-insensitively, or look like an error where it is null. */
+  async search(ref: LogRef, query: string | null, listing: Listing): Promise<LogMatches> {
+    if (!this.stat(ref)) return { count: 0, lines: [] };
+    return searchLog(this.#path(ref), query === null ? complaints : containing(query), listing);
+  }
+
+  /** How many lines there are; counting goes on where it ended the last time. */
+  async count(ref: LogRef): Promise<LogCount> {
+    const stat = this.stat(ref);
+    if (!stat) return { lines: 0, bytes: 0, complete: false };
+    return { ...(await this.#index(ref).extend(stat.length)), complete: stat.closed };
+  }
+
+  /** Lines `from` to `to`, counted from 1, each cut to `LINE_BYTES`. */
+  async lines(ref: LogRef, from: number, to: number): Promise<LogPart> {
+    const count = await this.count(ref);
+    const found = await this.#index(ref).lines(from, Math.min(to, count.lines));
+    const times = await timesAt(
+      `${this.#path(ref)}.times`,
+      found.map(({ offset }) => offset),
+    );
+    return { ...count, from, items: found.map((line, i) => ({ ...line, at: times[i] ?? null })) };
+  }
+
+  /** The count now, and whenever the log has grown, as `follow` does it. */
+  async *watch(ref: LogRef, signal: AbortSignal, done: () => boolean): AsyncGenerator<LogCount> {
+    const file = this.#path(ref);
+    let told: LogCount | null = null;
+    while (!signal.aborted) {
+      const grown = this.#growth(file, signal);
+      const over = done();
+      const count = await this.count(ref);
+      if (count.bytes !== told?.bytes || count.complete !== told.complete) {
+        yield count;
+        told = count;
+      } else if (count.complete || over) return;
+      else await grown;
     }
-    if (rest.length > 0) look(rest);
-    return found;
+  }
+
+  #index(ref: LogRef): LineIndex {
+    const file = this.#path(ref);
+    const index = this.#indexes.get(file) ?? new LineIndex(file);
+    this.#indexes.delete(file);
+    this.#indexes.set(file, index); // the last one asked for is the last one forgotten
+    const [oldest] = this.#indexes.keys();
+    if (oldest !== undefined && this.#indexes.size > MAX_INDEXES) this.#indexes.delete(oldest);
+    return index;
   }
 }
 

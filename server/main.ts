@@ -8,10 +8,11 @@ import path from 'node:path';
 import pino, { type Logger } from 'pino';
 import { notFound } from '../pipelines/errors.ts';
 import type { BuildRun, Run, SourceSpec } from '../pipelines/model.ts';
-import type { Scm } from '../pipelines/ports.ts';
+import type { LogRef, Scm } from '../pipelines/ports.ts';
 import { EMBEDDED, mirrorFolder, type Runner, startRunner } from '../runner/main.ts';
 import { LocalQueue } from '../runner/queue/local.ts';
 import type { GitOptions } from '../runner/tools/git-command.ts';
+import { headDigest } from '../runner/tools/registry.ts';
 import { scmFor } from '../runner/tools/scm.ts';
 import { createApp } from './app.ts';
 import { seedAdmin } from './auth/seed.ts';
@@ -88,7 +89,12 @@ export function compose(config: Config, logger: Logger) {
   });
   const access = (pipeline: Pipeline) => sourceAccess(db, vault, config, pipeline);
   const trigger = new Trigger({ db, ledger, clock, scm: (pipeline) => scm(pipeline.source.kind), access, intakeOpen });
-  const promoter = new Promoter(db, ledger, clock, missingFinder(db, vault, config.caFile));
+  const promoter = new Promoter(
+    db,
+    ledger,
+    clock,
+    missingFinder(db, vault, (...asked) => headDigest(...asked, { caFile: config.caFile })),
+  );
   const watcher = new Watcher({ db, ledger, clock, trigger, timezone: config.timezone, onError });
   const reaper = new Reaper({ db, ledger, clock, queue, disk, onError });
   const mailer = config.smtpUrl === null ? null : createSmtpMailer(config.smtpUrl, { caFile: config.caFile });

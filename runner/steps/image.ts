@@ -1,5 +1,6 @@
 /** The `image` step: builds images from Dockerfiles, pushes them, and reads their digests back from the registry. */
 import type Docker from 'dockerode';
+import { composeBuilds, type PlannedBuild } from '../../pipelines/compose/builds.ts';
 import { RemoteError } from '../../pipelines/errors.ts';
 import type { BuildPlan, BuiltImage, ImageStep } from '../../pipelines/model.ts';
 import { BuildFailure, type BuildOutput, baseImages, buildImage } from '../tools/build.ts';
@@ -7,8 +8,8 @@ import { type BuildContext, buildContext } from '../tools/build-context.ts';
 import { engineClient } from '../tools/engine.ts';
 import { pullImage, pushTag, type RegistryAccess } from '../tools/push.ts';
 import { headDigest } from '../tools/registry.ts';
-import { composeBuilds, type PlannedBuild } from './compose-builds.ts';
 import { passed, type StepContext, type StepExecutor, type StepOutcome } from './step.ts';
+import { textReader } from './workspace-files.ts';
 
 const PARALLEL = 4;
 
@@ -32,7 +33,9 @@ interface ReadyBuild extends PlannedBuild {
 export const imageStep: StepExecutor<ImageStep> = async (step, context) => {
   const { plan, credentials } = context.claim;
   if (plan.kind !== 'build') throw new Error('image steps belong to builds');
-  if (!plan.registry) return failed(`the project has no registry: PUT /projects/${plan.project}/registry`);
+  const { buildOnly = false } = context.settings;
+  if (!plan.registry && !buildOnly)
+    return failed(`the project has no registry: PUT /projects/${plan.project}/registry`);
   if (step.secrets.length > 0) context.log.notice('secrets are not handed to image builds; this step names some');
 
   const wanted = await plannedBuilds(step, plan, context);
@@ -40,13 +43,17 @@ export const imageStep: StepExecutor<ImageStep> = async (step, context) => {
   const work: Work = {
     engine: engineClient(),
     context,
-    registry: plan.registry,
+    registry: plan.registry ?? NO_REGISTRY,
     credentials: credentials.registry,
     tags: [...new Set([`${plan.pipeline}-${plan.number}.${context.attempt}`, ...extraTags(step).map(asTag)])],
   };
   try {
     await pullBases(work, builds);
     const ids = await inParallel(builds, context.signal, (build, signal) => buildOne(work, build, signal));
+    if (buildOnly) {
+      context.log.notice('not pushed: the images stay on this engine');
+      return passed();
+    }
     await context.effect('pushed');
     const pushed = await inParallel(builds, context.signal, (build, signal) =>
       pushOne(work, build, ids.get(build) ?? '', signal),
@@ -58,6 +65,9 @@ export const imageStep: StepExecutor<ImageStep> = async (step, context) => {
     throw error;
   }
 };
+
+/** Of a build that pushes nothing: its images have plain names. */
+const NO_REGISTRY: RegistryAccess['registry'] = { url: '', insecure: false };
 
 const failed = (reason: string, exitCode: number | null = null): StepOutcome => ({
   result: 'failed',
@@ -78,7 +88,7 @@ async function plannedBuilds({ build }: ImageStep, plan: BuildPlan, context: Ste
     const { image, context: folder, dockerfile, target, args } = build;
     return [{ images: [{ name: image, service: null }], context: folder, dockerfile, inline: null, target, args }];
   }
-  const { builds, unused } = await composeBuilds(context.workspace, build.compose, plan.project, plan.env);
+  const { builds, unused } = await composeBuilds(build.compose, plan, await textReader(context.workspace));
   if (unused.length > 0) context.log.notice(`not taken into account: ${unused.join(', ')}`);
   return builds;
 }
@@ -119,7 +129,8 @@ async function pullBases(work: Work, builds: readonly ReadyBuild[]): Promise<voi
 async function buildOne(work: Work, build: ReadyBuild, signal: AbortSignal): Promise<string> {
   const [first] = build.images;
   if (!first) throw new Error('a build is for one image at least');
-  const reference = `${work.registry.url}/${first.name}:${work.tags[0]}`;
+  const prefix = work.registry === NO_REGISTRY ? '' : `${work.registry.url}/`;
+  const reference = `${prefix}${first.name}:${work.tags[0]}`;
   work.context.log.notice(`build ${first.name} from ${build.context} (${build.files.dockerfile})`);
   try {
     const { files: context, target, args } = build;

@@ -10,6 +10,8 @@ export interface RunnerSettings {
   allowHostSteps: boolean;
   /** Path of an intranet's own CA bundle, for git, registries and hooks. */
   caFile: string | null;
+  /** Images are built and stay on the engine: nothing is pushed. */
+  buildOnly?: boolean;
 }
 
 /** The log of one (step, attempt). Bytes are masked before they leave the process; writing never blocks the step. */

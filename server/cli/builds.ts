@@ -62,7 +62,7 @@ Examples:
 
 export type RunCommand = (command: () => Promise<ExitCode>) => Promise<void>;
 
-function parameter(text: string, before: Record<string, string> = {}): Record<string, string> {
+export function parameter(text: string, before: Record<string, string> = {}): Record<string, string> {
   const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
   if (name === undefined || value === undefined) throw usage(`--param ${text}: expected name=value`);
   return { ...before, [name]: value };

@@ -1,10 +1,11 @@
-/** `slipway server` and `slipway lint`: the commands that need no server to talk to. */
+/** `slipway server`, `slipway lint` and `slipway run`: the commands that need no server to talk to. */
 import { readFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
 import type { Command } from 'commander';
-import type { RunCommand } from './builds.ts';
+import { parameter, type RunCommand } from './builds.ts';
 import { EXIT, type ExitCode, usage } from './exit.ts';
 import { paint, printJson } from './output.ts';
+import type { RunOptions } from './run.ts';
 
 export function addLocalCommands(program: Command, run: RunCommand): void {
   program
@@ -26,7 +27,33 @@ Examples:
     .option('--json', 'print {ok, errors: [{message, line, column, path}]}')
     .addHelpText('after', '\nExamples:\n  slipway lint slipway.yml\n  git show HEAD:slipway.yml | slipway lint -')
     .action((file: string, options: { json?: boolean }) => run(() => lint(file, options)));
+
+  program
+    .command('run')
+    .description('run the steps of this checkout on the local engine; needs no server, pushes and deploys nothing')
+    .argument('[step]', 'only this step and what it needs (default: all)')
+    .option('-f, --file <file>', 'the pipeline file', 'slipway.yml')
+    .option('--secret <name>', 'a secret, taken from the environment variable of that name; repeat it for more', append)
+    .option('--param <name=value>', 'a parameter of the pipeline; repeat it for more', parameter)
+    .option('--artifacts <folder>', 'keep the artifacts in this folder')
+    .option('--json', 'print what became of it as JSON; the output of the steps goes to standard error')
+    .addHelpText(
+      'after',
+      `
+The steps work on a copy of the files that Git knows or would add here: what is ignored stays out, and no step can touch
+the checkout. Images are built, but not pushed; no release is made.
+
+Examples:
+  slipway run
+  slipway run unit --artifacts out
+  NPM_TOKEN=… slipway run site --secret NPM_TOKEN`,
+    )
+    .action((step: string | undefined, options: RunOptions) =>
+      run(async () => (await import('./run.ts')).runHere(step, options)),
+    );
 }
+
+const append = (value: string, before: string[] = []): string[] => [...before, value];
 
 /** Ends with a signal, once the server has stopped what it may stop. */
 async function serve(): Promise<ExitCode> {

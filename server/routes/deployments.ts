@@ -141,7 +141,7 @@ export const deploymentRoutes: Route[] = [
   route({
     method: 'get',
     path: `${ONE}/steps/:step/log`,
-    summary: 'A step’s log; honours Range',
+    summary: 'A step’s log: its bytes (honours Range), or what is in them as JSON',
     access: VIEWER,
     query: LogQuery,
     writes: 'text/plain',

@@ -3,12 +3,15 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import { notFound } from '../../pipelines/errors.ts';
+import { invalid, notFound } from '../../pipelines/errors.ts';
 import type { Run, Step } from '../../pipelines/model.ts';
 import type { LogRef } from '../../pipelines/ports.ts';
+import { LINE_BYTES } from '../log-index.ts';
 import * as present from '../present.ts';
 import type { Services } from '../services.ts';
 import * as schemas from './schemas.ts';
+
+const MAX_LINES = 1_024;
 
 export const LogQuery = z.strictObject({
   attempt: z.coerce.number().int().min(1).max(1_000_000).optional().meta({ description: 'The newest where left out' }),
@@ -25,8 +28,30 @@ export const LogQuery = z.strictObject({
     .min(1)
     .max(200)
     .optional()
-    .meta({ description: 'Answers JSON: {count, lines: [{line, offset, text}]}' }),
+    .meta({ description: 'Answers JSON: {count, lines: [{line, offset, text}]}; all lines are searched and counted' }),
+  find: z
+    .enum(['errors'])
+    .optional()
+    .meta({ description: 'As search, for lines that look like an error: a guess, to begin reading at' }),
   limit: schemas.Limit,
+  after: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(Number.MAX_SAFE_INTEGER)
+    .optional()
+    .meta({ description: 'With search and find: only lines after this one are listed' }),
+  lines: z
+    .string()
+    .regex(/^[1-9]\d{0,11}-[1-9]\d{0,11}$/)
+    .optional()
+    .meta({
+      description: `FROM-TO, counted from 1, at most ${MAX_LINES}. Answers JSON: {lines, bytes, complete, from, items: [{offset, bytes, text, at}]}, where lines and bytes are the whole log’s; a text is cut after ${LINE_BYTES} bytes, and at is when it came in (epoch ms)`,
+    }),
+  stat: z.enum(['0', '1']).optional().meta({
+    description:
+      '1: answers JSON {lines, bytes, complete} and not the log; with follow one such line whenever the log has grown',
+  }),
 });
 type LogQuery = z.infer<typeof LogQuery>;
 
@@ -49,8 +74,18 @@ export async function sendLog(
   if (query.follow === '1' && step.attempt === 0) step = await begun(services, find, stepName, signal);
   const ref: LogRef = { runId: run.id, step: step.name, attempt: query.attempt ?? Math.max(step.attempt, 1) };
   if (ref.attempt > Math.max(step.attempt, 1)) throw notFound(`step ${step.name} has no attempt ${ref.attempt}`);
-  if (query.search !== undefined) {
-    response.json(await services.logs.search(ref, query.search, query.limit));
+  if (query.search !== undefined || query.find !== undefined) {
+    const listing = { limit: query.limit, from: (query.after ?? 0) + 1 };
+    response.json(await services.logs.search(ref, query.search ?? null, listing));
+    return;
+  }
+  if (query.lines !== undefined) {
+    const { from, to } = lineRange(query.lines);
+    response.json(await services.logs.lines(ref, from, to));
+    return;
+  }
+  if (query.stat === '1') {
+    await sendCount(context, ref, query.follow === '1' && step.attempt > 0, signal);
     return;
   }
   response.setHeader('X-Content-Type-Options', 'nosniff');
@@ -61,6 +96,32 @@ export async function sendLog(
   } else {
     await sendRange(services, ref, request, response, signal);
   }
+}
+
+function lineRange(text: string): { from: number; to: number } {
+  const [from = 0, to = 0] = text.split('-').map(Number);
+  if (to < from || to - from >= MAX_LINES)
+    throw invalid(`lines: expected FROM-TO with FROM not beyond TO and at most ${MAX_LINES} lines`, 'lines');
+  return { from, to };
+}
+
+async function sendCount(
+  { services, response }: Streaming,
+  ref: LogRef,
+  follow: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!follow) {
+    response.json(await services.logs.count(ref));
+    return;
+  }
+  response.type('application/x-ndjson');
+  response.flushHeaders();
+  await send(Readable.from(asLines(services.logs.watch(ref, signal))), response, signal);
+}
+
+async function* asLines(values: AsyncIterable<unknown>): AsyncGenerator<string> {
+  for await (const value of values) yield `${JSON.stringify(value)}\n`;
 }
 
 async function sendRange(

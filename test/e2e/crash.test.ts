@@ -84,6 +84,15 @@ needs(
     expect(abandoned).toBeDefined();
   });
 
+  test('by SIGTERM, as at a rolling restart: no build fails for it', async () => {
+    const at = await start({ 'slipway.yml': script('echo begun; sleep 2; echo survived') });
+    await runningStep(at, 'slow');
+    await slipway.terminate();
+    await slipway.restart();
+    expect(await slipway.finished(at)).toMatchObject({ result: 'passed' });
+    await eventually('nothing left', () => leftovers(instanceOf(slipway)).length === 0);
+  });
+
   test('in a build, after its first push: errored, and retry is a click', async () => {
     const pushing = `steps:\n  images: { build: { compose: compose.yml } }\n  slow: { image: "busybox:1.36", run: [sleep 600] }\n`;
     const at = await start({ 'slipway.yml': pushing });

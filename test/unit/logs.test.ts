@@ -72,7 +72,7 @@ describe('logs', () => {
   test('search counts every line that matches and lists the first, with their byte offsets', async () => {
     const text = Array.from({ length: 5000 }, (_, i) => (i % 10 === 3 ? `Error ${i} é` : `fine ${i} é`)).join('\n');
     await logs.append(REF, 0, Buffer.from(text), 0);
-    const found = await logs.search(REF, 'error', 2);
+    const found = await logs.search(REF, 'error', { limit: 2 });
     expect(found.count).toBe(500);
     expect(found.lines).toEqual([
       { line: 4, offset: Buffer.byteLength('fine 0 é\nfine 1 é\nfine 2 é\n'), text: 'Error 3 é' },
@@ -82,7 +82,7 @@ describe('logs', () => {
 
   test('a log nobody wrote is not there, and is searched in vain', async () => {
     expect(logs.stat(REF)).toBeNull();
-    expect(await logs.search(REF, 'x', 1)).toEqual({ count: 0, lines: [] });
+    expect(await logs.search(REF, 'x', { limit: 1 })).toEqual({ count: 0, lines: [] });
     expect(logs.tail(REF, 100)).toBe('');
   });
 });
