@@ -1,4 +1,4 @@
-import picomatch from 'picomatch';
+import { compileGlob } from './glob.ts';
 
 /**
  * Whether `value` (a branch, a path, an author) is meant by `patterns`: globs in order, the last that matches decides,
@@ -9,14 +9,10 @@ export function matchesAny(patterns: readonly string[], value: string): boolean 
   for (const pattern of patterns) {
     const negated = pattern.startsWith('!');
     if (matched !== negated) continue;
-    if (isMatch(negated ? pattern.slice(1) : pattern, value)) matched = !negated;
+    if (compileGlob(negated ? pattern.slice(1) : pattern)(value)) matched = !negated;
   }
   return matched;
 }
-
-// Neither "+(a)" nor "{1..9}" belongs in a list of branches, and extended globs can be made to backtrack without end.
-const isMatch = (glob: string, value: string): boolean =>
-  picomatch.isMatch(value, glob, { dot: true, nonegate: true, noextglob: true, nobracket: true, strictSlashes: true });
 
 /** Characters of a commit message that are looked at. */
 const MESSAGE_LIMIT = 500;

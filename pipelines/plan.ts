@@ -18,9 +18,9 @@ import type {
   Trigger,
   VerifyStep,
 } from './model.ts';
-import { PLAN_VERSION } from './model.ts';
 import { suggestion } from './nearest.ts';
 import { buildSteps, fillWith, type Variables, verifySteps } from './plan-steps.ts';
+import { PLAN_VERSION } from './plans.ts';
 import type { PipelineFile } from './schema.ts';
 import { faultOfName, faultOfVersion } from './values.ts';
 import { asTag } from './variables.ts';

@@ -2,6 +2,7 @@
 /** The one description of `slipway.yml`: it checks the file, types it, and helps editors (`pipelineJsonSchema`). */
 import { z } from 'zod';
 import { parseDuration, parseSize } from './duration.ts';
+import { faultOfGlob } from './glob.ts';
 import { suggestion } from './nearest.ts';
 import { faultOfMessagePattern } from './patterns.ts';
 import * as values from './values.ts';
@@ -42,10 +43,13 @@ const name = checked(z.string({ error: wanted('a name') }), values.faultOfName);
 const image = checked(z.string({ error: wanted('an image') }), filled(values.faultOfImage));
 const path = checked(z.string({ error: wanted('a path') }), filled(values.faultOfPath));
 const cron = checked(z.string({ error: wanted('a cron expression') }), values.faultOfCron);
-const glob = z
-  .string({ error: wanted('a pattern') })
-  .min(1, 'a pattern cannot be empty')
-  .max(500, 'this pattern is too long');
+const glob = checked(
+  z
+    .string({ error: wanted('a pattern') })
+    .min(1, 'a pattern cannot be empty')
+    .max(500, 'this pattern is too long'),
+  faultOfGlob,
+);
 
 /** One item or a list of them. */
 const listOf = <Item extends z.ZodType>(item: Item, expected: string) =>
@@ -189,10 +193,11 @@ const verifyStep = object(script);
 const parameter = object({
   type: z
     .enum(['string', 'boolean', 'number', 'choice'], { error: wanted('one of string, boolean, number, choice') })
-    .default('string'),
+    .default('string')
+    .describe('What may be given. string, where left out.'),
   options: listOf(text(), 'a list of values').optional().describe('What a choice is made from.'),
   default: text().optional().describe('The value where none is given. Without it, the parameter must be given.'),
-  description: text().optional(),
+  description: text().optional().describe('What it is for, shown to who is asked.'),
 });
 
 const on = object({
@@ -200,11 +205,12 @@ const on = object({
   push: boolean.optional().describe('Whether signed webhooks start a build.'),
   schedule: object({
     cron: cron.describe('When to build, even when nothing has changed.'),
-    timezone: checked(
-      z.string({ error: wanted('a time zone such as Europe/Berlin') }),
-      values.faultOfTimezone,
-    ).optional(),
-  }).optional(),
+    timezone: checked(z.string({ error: wanted('a time zone such as Europe/Berlin') }), values.faultOfTimezone)
+      .optional()
+      .describe("Of the cron expression, such as Europe/Berlin. The server's, where left out."),
+  })
+    .optional()
+    .describe('Builds by the clock.'),
   branches: listOf(glob, 'a list of branches').optional().describe('Branches that are built. Globs; ! takes out.'),
   paths: listOf(glob, 'a list of paths')
     .optional()
@@ -239,12 +245,15 @@ const release = object({
 });
 
 const source = object({
-  kind: z.enum(['git', 'svn'], { error: wanted('git or svn') }),
-  url: checked(z.string({ error: wanted('the address of a repository') }), values.faultOfSourceUrl),
+  kind: z.enum(['git', 'svn'], { error: wanted('git or svn') }).describe('What keeps it.'),
+  url: checked(z.string({ error: wanted('the address of a repository') }), values.faultOfSourceUrl).describe(
+    'The address of the repository.',
+  ),
   branch: z
     .string({ error: wanted('a branch') })
     .regex(/^[^-\s][^\s]*$/, 'expected a branch')
-    .optional(),
+    .optional()
+    .describe('The branch that is followed.'),
   path: path.optional().describe('The folder of the workspace that it is checked out into.'),
 });
 
@@ -270,13 +279,18 @@ export const pipelineFile = object(
         to: listOf(
           checked(z.string({ error: wanted('a mail address') }), values.faultOfMail),
           'a list of mail addresses',
-        ).optional(),
-        on: listOf(
-          z.enum(MAIL_ON, { error: wanted(`one of ${MAIL_ON.join(', ')}`) }),
-          'a list of occasions',
-        ).optional(),
-      }).optional(),
-    }).optional(),
+        )
+          .optional()
+          .describe('Who gets it, besides the people whose commits are in it.'),
+        on: listOf(z.enum(MAIL_ON, { error: wanted(`one of ${MAIL_ON.join(', ')}`) }), 'a list of occasions')
+          .optional()
+          .describe('On what. failed, fixed, deployed and approval, where left out.'),
+      })
+        .optional()
+        .describe('Mail.'),
+    })
+      .optional()
+      .describe('Who is told of what.'),
   },
   'keys and values such as "steps:"',
 );

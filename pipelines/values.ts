@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are variables of pipeline files
 /** Checks of the single values of a pipeline file. Each answers what is wrong, to follow the key's name, or null. */
 import { Cron } from 'croner';
+import { faultOfGlob } from './glob.ts';
 
 type Check = (value: string) => string | null;
 
@@ -58,7 +59,7 @@ export function faultOfPath(value: string): string | null {
   if (path.startsWith('-')) return 'a path cannot begin with "-": write ./ before it';
   // Even "a/../b" is refused: with a symbolic link as "a" it would lead elsewhere.
   if (path.split('/').includes('..')) return 'a path cannot leave the workspace: ".." is not possible';
-  return null;
+  return faultOfGlob(path);
 }
 
 /** A folder inside a step's container that is kept between builds. */

@@ -5,6 +5,9 @@ export const LABEL = {
   run: 'slipway.run',
   step: 'slipway.step',
   role: 'slipway.role',
+  project: 'slipway.project',
+  environment: 'slipway.environment',
+  stack: 'slipway.stack',
 } as const;
 
 /** `step` and `service` end with their step, `cache`, `stack` and `files` outlive it. */

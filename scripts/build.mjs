@@ -8,20 +8,24 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import Handlebars from 'handlebars';
 import { root, run } from './lib.mjs';
 
 const dist = path.join(root, 'dist');
 const cli = path.join(dist, 'server', 'cli', 'main.js');
+const client = path.join(dist, 'ui');
 
 export function build() {
   compile();
   copyAssets();
   precompileTemplates();
+  buildClient();
   chmodSync(cli, 0o755);
   writeFileSync(path.join(dist, '.stamp'), '');
 }
@@ -61,6 +65,7 @@ function removeOrphans(folder) {
   if (!existsSync(folder)) return;
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const file = path.join(folder, entry.name);
+    if (file === client) continue;
     if (entry.isDirectory()) removeOrphans(file);
     else if (
       entry.name.endsWith('.js') &&
@@ -114,6 +119,22 @@ export function render(name, context) {
 }
 `,
   );
+}
+
+/** The web client, if something of it is newer than what was built; each file with a compressed twin. */
+function buildClient() {
+  const built = path.join(client, '.stamp');
+  const sources = ['ui', 'package-lock.json', 'scripts/build.mjs'].map((part) => path.join(root, part));
+  if (existsSync(built) && sources.every((source) => newest(source) < statSync(built).mtimeMs)) return;
+  const startedAt = new Date();
+  run(process.execPath, [path.join(root, 'node_modules/vite/bin/vite.js'), 'build', 'ui', '--logLevel', 'warn']);
+  const assets = path.join(client, 'assets');
+  for (const name of readdirSync(assets)) {
+    const file = path.join(assets, name);
+    writeFileSync(`${file}.gz`, gzipSync(readFileSync(file), { level: 9 }));
+  }
+  writeFileSync(built, '');
+  utimesSync(built, startedAt, startedAt);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) build();

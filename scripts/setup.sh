@@ -1,26 +1,37 @@
 #!/usr/bin/env bash
-# Installs and starts what the tests use. Run as root on Debian it installs what is missing; elsewhere it says what is
-# missing, and the tests that need it are skipped. Safe to repeat.
+# Installs and starts what Slipway and its tests use. Run as root on Debian it installs what is missing (not with
+# SLIPWAY_NO_INSTALL=1); elsewhere it says what is missing, and the tests that need it are skipped. Safe to repeat.
+#
+#   setup.sh           all that the tests use
+#   setup.sh engine    what `npm start` wants: an engine, Compose, Git
+#   setup.sh demo      what `npm run demo` wants besides: a registry, and a busybox to make images of
 set -euo pipefail
 cd "$(dirname "$0")/.."
+goal=${1:-tests}
 
-# program and the Debian package it comes in
-parts='dockerd docker.io
-docker docker.io
-docker-compose docker-compose
-docker-registry docker-registry
-htpasswd apache2-utils
-git git
-svnserve subversion
-sshd openssh-server
-redis-server redis-server
-busybox busybox-static
-chromium chromium
-ip iproute2'
+# goal, program and the Debian package it comes in
+parts='engine dockerd docker.io
+engine docker docker.io
+engine docker-compose docker-compose
+engine git git
+demo docker-registry docker-registry
+demo busybox busybox-static
+tests htpasswd apache2-utils
+tests svnserve subversion
+tests sshd openssh-server
+tests redis-server redis-server
+tests chromium chromium
+tests ip iproute2'
+case $goal in
+  engine) parts=$(grep '^engine' <<<"$parts") ;;
+  demo) parts=$(grep -v '^tests' <<<"$parts") ;;
+  tests) ;;
+  *) echo "setup.sh: $goal? Use: setup.sh [engine|demo|tests]" >&2; exit 2 ;;
+esac
 PATH=$PATH:/usr/sbin:/sbin
 
-missing() { while read -r program package; do command -v "$program" >/dev/null || echo "$package"; done <<<"$parts" | sort -u; }
-may_install() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
+missing() { while read -r _ program package; do command -v "$program" >/dev/null || echo "$package"; done <<<"$parts" | sort -u; }
+may_install() { [ "$(id -u)" = 0 ] && [ "${SLIPWAY_NO_INSTALL:-}" != 1 ] && command -v apt-get >/dev/null; }
 engine_answers() { docker info >/dev/null 2>&1; }
 
 install_missing() {
@@ -86,6 +97,7 @@ report() {
 
 install_missing
 start_engine
+[ "$goal" = tests ] || exit 0
 make_base_image
 report
 left=$(missing | paste -sd' ')

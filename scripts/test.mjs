@@ -12,7 +12,7 @@ const say = (text) => console.log(`\n── ${text}`);
 const counts = { passed: 0, failed: 0, skipped: 0 };
 
 say('dependencies');
-install();
+await install();
 say('parts that the tests use');
 run('bash', ['scripts/setup.sh']);
 say('build');

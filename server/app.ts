@@ -8,6 +8,7 @@ import { problemHandler } from './problem.ts';
 import { type Deps, routerOf } from './route.ts';
 import { apiRoutes } from './routes/index.ts';
 import { rootRoutes } from './routes/system.ts';
+import { serveClient } from './static.ts';
 
 export const API_PREFIX = '/api/v1';
 /** Of the API, as OpenAPI names it. */
@@ -54,6 +55,7 @@ export function createApp(given: Omit<Deps, 'now'> & Partial<Pick<Deps, 'now'>>)
   );
   app.use(routerOf(root, deps));
   app.use(API_PREFIX, routerOf(apiRoutes, deps));
+  app.use(serveClient());
   app.use((request, _response, next) => next(notFound(`there is no ${request.method} ${request.path.slice(0, 200)}`)));
   app.use(problemHandler(deps.logger));
   return app;

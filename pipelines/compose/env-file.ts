@@ -1,7 +1,7 @@
 /** Env files, by the rules of the Compose specification ("Env file syntax"). */
 
 import { AppError, invalid } from '../errors.ts';
-import { interpolate, type Lookup } from './interpolate.ts';
+import { interpolate, type Lookup, lookupIn } from './interpolate.ts';
 
 const LINE = /^\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*(?:([=:])(.*))?$/s;
 const ESCAPES: Record<string, string> = { n: '\n', r: '\r', t: '\t' };
@@ -12,7 +12,8 @@ const ESCAPES: Record<string, string> = { n: '\n', r: '\r', t: '\t' };
  */
 export function parseEnvFile(text: string, file: string, lookup: Lookup, raw = false): Record<string, string | null> {
   const values: Record<string, string | null> = {};
-  const find: Lookup = (name) => lookup(name) ?? (Object.hasOwn(values, name) ? values[name] : null) ?? undefined;
+  const above = lookupIn(values);
+  const find: Lookup = (name) => lookup(name) ?? above(name);
   const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
   for (let at = 0; at < lines.length; at++) {
     const line = lines[at] ?? '';
@@ -38,6 +39,13 @@ export function parseEnvFile(text: string, file: string, lookup: Lookup, raw = f
     }
   }
   return values;
+}
+
+/** `.env` beside a compose file: default values below `outer`, which it may use. `text` is null where there is no file. */
+export function withDefaults(outer: Lookup, text: string | null, file: string): Lookup {
+  if (text === null) return outer;
+  const values = lookupIn(parseEnvFile(text, file, outer));
+  return (name) => outer(name) ?? values(name);
 }
 
 function closing(value: string, quote: string): number {

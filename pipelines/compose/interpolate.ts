@@ -7,6 +7,12 @@ import { AppError, invalid } from '../errors.ts';
 
 export type Lookup = (name: string) => string | undefined;
 
+/** A lookup in plain values; null is as good as unset. */
+export const lookupIn =
+  (values: Record<string, string | null>): Lookup =>
+  (name) =>
+    Object.hasOwn(values, name) ? (values[name] ?? undefined) : undefined;
+
 /** Fills in the variables of one value. Throws `invalid` for bad syntax and for a required variable that is missing. */
 export function interpolate(value: string, lookup: Lookup): string {
   if (!value.includes('$')) return value;

@@ -17,7 +17,11 @@ const MAX_FILES = 100;
  * Relative paths in it start from `directory`, which is the folder of the first file where left out. Tags of a single
  * file stay, since it may be an override that is merged later.
  */
-export async function loadCompose(files: string[], read: ReadCompose, directory?: string): Promise<ComposeDocument> {
+export async function loadCompose(
+  files: readonly string[],
+  read: ReadCompose,
+  directory?: string,
+): Promise<ComposeDocument> {
   const base = directory ?? directoryOf(files[0] ?? '');
   const loader = new Loader(read);
   let merged: ComposeDocument | undefined;
@@ -158,7 +162,9 @@ function rebaseService(written: Service, from: string, to: string): Service {
       isMap(entry) ? { ...entry, path: move(entry.path) } : move(entry),
     );
   }
-  if (isMap(service.build)) service.build = { ...service.build, context: move(service.build.context ?? '.') };
+  if (isMap(service.build)) {
+    service.build = { ...service.build, context: movedContext(service.build.context ?? '.', from, to) };
+  }
   return service;
 }
 
@@ -169,8 +175,21 @@ function moveMount(entry: unknown, move: (path: unknown) => unknown): unknown {
 }
 
 function moved(path: unknown, from: string, to: string): unknown {
-  // Absolute paths stay; what begins with a variable, or is a URL (a build's context), cannot be told to be relative.
-  if (typeof path !== 'string' || isHostPath(path) || path.startsWith('$') || /^[a-z]+:\/\//.test(path)) return path;
+  // Absolute paths stay; what begins with a variable cannot be told to be relative.
+  if (typeof path !== 'string' || isHostPath(path) || path.startsWith('$')) return path;
+  return movedPath(path, from, to);
+}
+
+/** Only folders of the workspace can be built: what begins with a variable must be relative. */
+function movedContext(context: unknown, from: string, to: string): unknown {
+  const stays = typeof context !== 'string' || isHostPath(context) || isRemoteContext(context);
+  return stays ? context : movedPath(context, from, to);
+}
+
+/** A build's context that is a URL or a repository. */
+export const isRemoteContext = (context: string): boolean => /^(\w+:\/\/|git@|github\.com\/)/.test(context);
+
+function movedPath(path: string, from: string, to: string): string {
   const prefix = posix.relative(`/${to}`, `/${from}`);
   return prefix === '' ? path : `${prefix.startsWith('.') ? '' : './'}${prefix}/${path.replace(/^\.\//, '')}`;
 }

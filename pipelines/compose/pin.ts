@@ -18,22 +18,41 @@ type ImageSource = { built: BuiltImage } | { image: string } | null;
 
 function imageSource(name: string, service: Service, { built, registry, lookup }: PinContext): ImageSource {
   const image = typeof service.image === 'string' ? interpolate(service.image, lookup).trim() : '';
-  if (image.includes('@')) return { image };
+  if (image.includes('@') && !isBuilt(service)) return { image };
   const named = image === '' ? undefined : built.find((candidate) => isCalled(image, candidate.name, registry));
-  const match = named ?? (service.build === undefined ? undefined : built.find(({ service }) => service === name));
+  const match = named ?? (isBuilt(service) ? built.find(({ service }) => service === name) : undefined);
   if (match) return { built: match };
   return image === '' ? null : { image };
 }
 
+/** Whether the image of a service is made by a build. */
+export const isBuilt = ({ build }: Service): boolean => build !== undefined && build !== null;
+
 /** Whether `image`, with or without registry and tag, is the image that the registry knows as `name`. */
 function isCalled(image: string, name: string, registry: string | null): boolean {
-  const { repository } = parseImage(image);
-  return (
-    repository === name ||
-    withoutHost(repository) === name ||
-    (registry !== null && repository === `${registry}/${name}`)
-  );
+  const repository = repositoryOf(image).toLowerCase();
+  return [repository, withoutHost(repository), builtName(image, registry)].includes(name);
 }
+
+const PART = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
+const NAME = new RegExp(`^${PART}(?:/${PART})*$`);
+
+/**
+ * What a build calls `image` in the project's registry: neither that registry nor another host, no tag, no digest, in
+ * lower case. Throws `invalid` where it is not the name of an image.
+ */
+export function builtName(image: string, registry: string | null): string {
+  const repository = repositoryOf(image);
+  const ours = registry !== null && repository.startsWith(`${registry}/`);
+  const name = (ours ? repository.slice(registry.length + 1) : withoutHost(repository)).toLowerCase();
+  if (!NAME.test(name)) throw notAnImage(image);
+  return name;
+}
+
+const notAnImage = (image: string): Error => invalid(`"${image}" is not the name of an image`);
+
+/** Without tag and digest. */
+const repositoryOf = (image: string): string => image.replace(/@.*$/s, '').replace(/:[^/]*$/, '');
 
 function withoutHost(repository: string): string {
   const [first = '', ...rest] = repository.split('/');
@@ -55,16 +74,14 @@ const IMAGE = /^[a-z0-9][A-Za-z0-9._:/-]*(@sha256:[0-9a-f]{64})?$/;
 
 /** Splits an image's name. Throws `invalid` where it is not one. */
 export function parseImage(image: string): ImageName {
-  if (!IMAGE.test(image)) throw invalid(`"${image}" is not the name of an image`);
+  if (!IMAGE.test(image)) throw notAnImage(image);
   const [name = '', digest = null] = image.split('@');
-  const slash = name.lastIndexOf('/');
-  const colon = name.indexOf(':', slash + 1);
-  const repository = colon < 0 ? name : name.slice(0, colon);
+  const repository = repositoryOf(name);
   const first = repository.split('/')[0] ?? '';
   return {
     repository,
     host: repository.includes('/') && isHost(first) ? first : null,
-    tag: colon < 0 ? 'latest' : name.slice(colon + 1),
+    tag: name.slice(repository.length + 1) || 'latest',
     digest,
   };
 }
@@ -124,7 +141,7 @@ function locate(name: string, service: Service, context: PinContext): ImageSourc
 const isReset = (service: unknown): boolean => service instanceof Tagged && service.tag === 'reset';
 
 function unpinned(name: string, service: Service): Error {
-  return service.build === undefined
+  return !isBuilt(service)
     ? invalid(`services.${name} has neither image nor build`, `services.${name}`)
     : invalid(
         `services.${name}.build: no step of this pipeline built it: add a step with "build: {compose: …}" or name its image`,

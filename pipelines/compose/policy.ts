@@ -86,7 +86,9 @@ const RULES: [string, Rule][] = [
   [
     'volumes_from',
     ({ volumes_from }, { services }) => {
-      const foreign = asList(volumes_from).find((from) => !Object.hasOwn(services, String(from).split(':')[0] ?? ''));
+      // `container:NAME` is a container of anybody's, even where a service is called "container".
+      const ours = (from: string) => !/^container:/i.test(from) && Object.hasOwn(services, from.split(':')[0] ?? '');
+      const foreign = asList(volumes_from).find((from) => !ours(String(from)));
       return foreign === undefined ? null : { what: `volumes of ${foreign}`, policy: 'host-mounts' };
     },
   ],
@@ -153,6 +155,10 @@ const REMOTE_TYPES = ['nfs', 'nfs4', 'cifs', 'smb3', 'tmpfs'];
 
 /** The local driver mounts what its options say: `type: none, o: bind, device: /etc` is a host mount in disguise. */
 function volumeViolations(name: string, volume: ComposeMap): Violation[] {
+  const called = nameOnEngine(name, volume);
+  // Files of other stacks, with their secrets, and the caches of builds.
+  if (called.startsWith('slipway-'))
+    return [{ field: `volumes.${name}`, what: `the volume ${called} of Slipway itself`, policy: null }];
   const options = isMap(volume.driver_opts) ? volume.driver_opts : {};
   const type = String(options.type ?? '').trim();
   const flags = String(options.o ?? '')
@@ -169,8 +175,16 @@ function volumeViolations(name: string, volume: ComposeMap): Violation[] {
 }
 
 function networkViolations(name: string, network: ComposeMap): Violation[] {
-  const external = isMap(network.external) ? network.external.name : undefined;
-  const called = String(external ?? network.name ?? (enabled(network.external) ? name : ''));
-  if (called !== 'host' && network.driver !== 'host') return [];
+  const shared = nameOnEngine(name, network) === 'host' || HOST_DRIVERS.includes(String(network.driver ?? '').trim());
+  if (!shared) return [];
   return [{ field: `networks.${name}`, what: 'the network of the host', policy: 'host-namespaces' }];
+}
+
+/** Drivers that put containers on the host's own network, or beside it on its wire. */
+const HOST_DRIVERS = ['host', 'macvlan', 'ipvlan'];
+
+/** What a network or volume is called where it has a name of its own: then it may be another stack's. '' where it has none. */
+export function nameOnEngine(name: string, { external, name: own }: ComposeMap): string {
+  const outer = isMap(external) ? external.name : undefined;
+  return String(outer ?? own ?? (enabled(external) ? name : ''));
 }

@@ -13,7 +13,7 @@ import {
   parseCompose,
   type Service,
 } from './document.ts';
-import { parseEnvFile } from './env-file.ts';
+import { parseEnvFile, withDefaults } from './env-file.ts';
 import { interpolateTree, type Lookup } from './interpolate.ts';
 import { mapValues } from './load.ts';
 import { mergeCompose, normalise, pairs } from './merge.ts';
@@ -147,9 +147,8 @@ function lookupOf(input: RenderInput): Lookup {
     return own(variables, name) ?? (name === 'COMPOSE_PROJECT_NAME' ? input.composeProject : undefined);
   };
   const path = insideWorkspace(content.directory, '.env', '.env');
-  if (!content.files.some((file) => file.path === path)) return outer;
-  const defaults = parseEnvFile(input.readFile(path), path, outer);
-  return (name) => outer(name) ?? (Object.hasOwn(defaults, name) ? (defaults[name] ?? undefined) : undefined);
+  const bundled = content.files.some((file) => file.path === path);
+  return withDefaults(outer, bundled ? input.readFile(path) : null, path);
 }
 
 /** Inlines `env_file` (the service's own environment wins) and takes bare names from outside. */

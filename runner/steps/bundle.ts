@@ -4,8 +4,10 @@ import path from 'node:path';
 import picomatch from 'picomatch';
 import type { Reference } from '../../pipelines/compose/references.ts';
 import { AppError, invalid } from '../../pipelines/errors.ts';
+import { compileGlob } from '../../pipelines/glob.ts';
 import type { ReleaseFile } from '../../pipelines/model.ts';
 import type { BlobAccess } from './step.ts';
+import { realInside } from './workspace-files.ts';
 
 const MAX_FILES = 2_000;
 const MAX_BYTES = 200 * 1024 * 1024;
@@ -55,22 +57,6 @@ export async function bundle(
   return { files, missing };
 }
 
-/** Where a path of the workspace really is; null where there is nothing. Throws `invalid` where that is outside. */
-export async function realInside(root: string, relative: string, where: string): Promise<string | null> {
-  try {
-    const real = await realpath(path.join(root, relative));
-    if (real !== root && !real.startsWith(`${root}${path.sep}`)) {
-      throw invalid(`${where}: ${relative} leads out of the workspace`, where);
-    }
-    return real;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
-    if (code === 'ELOOP') throw invalid(`${where}: ${relative} is a link to itself`, where);
-    throw error;
-  }
-}
-
 class Collector {
   private readonly root: string;
   private readonly files = new Map<string, Found>();
@@ -93,7 +79,7 @@ class Collector {
       throw invalid(`${where}: ${written} leads out of the workspace`, where);
     }
     const { base, isGlob } = picomatch.scan(glob);
-    const matches = isGlob ? picomatch(glob, { dot: true }) : () => true;
+    const matches = isGlob ? compileGlob(glob, { classes: true }) : () => true;
     const before = this.files.size;
     const present = await this.walk(isGlob ? base : glob === '.' ? '' : glob, where, matches, []);
     const known = [...this.files.keys()].some(

@@ -4,6 +4,7 @@ import { type FileHandle, open, readdir, realpath } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import picomatch from 'picomatch';
 import { AppError, invalid } from '../../pipelines/errors.ts';
+import { compileGlob } from '../../pipelines/glob.ts';
 import type { Artifact, ScriptSpec, TestResult } from '../../pipelines/model.ts';
 import { parseJunit } from '../junit.ts';
 import type { StepContext } from './step.ts';
@@ -82,11 +83,12 @@ export async function findFiles(
 ): Promise<string[]> {
   const wanted = patterns.filter((pattern) => !pattern.startsWith('!')).map(checked);
   const unwanted = patterns.filter((pattern) => pattern.startsWith('!')).map((pattern) => checked(pattern.slice(1)));
-  const withContent = (all: string[]) => all.flatMap((pattern) => [pattern, `${pattern}/**`]);
-  const matches = picomatch(withContent(wanted), {
-    dot: true,
-    ...(unwanted.length > 0 ? { ignore: withContent(unwanted) } : {}),
-  });
+  const withContent = (all: string[]) =>
+    all.flatMap((pattern) => [pattern, `${pattern}/**`]).map((pattern) => compileGlob(pattern, { classes: true }));
+  const takes = withContent(wanted);
+  const leavesOut = withContent(unwanted);
+  const matches = (path: string) =>
+    takes.some((matches) => matches(path)) && !leavesOut.some((matches) => matches(path));
   const bases = wanted.map((pattern) => picomatch.scan(pattern).base);
   const leadsToOne = (path: string) => bases.some((base) => base === '' || within(path, base) || within(base, path));
   const found: string[] = [];

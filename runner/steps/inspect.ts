@@ -24,9 +24,9 @@ export function stackOf({ claim: { plan, runId }, settings }: Pick<StepContext, 
   const labels = withRole(
     {
       [LABEL.instance]: settings.instance,
-      'slipway.project': plan.project,
-      'slipway.environment': plan.environment,
-      'slipway.stack': plan.stack,
+      [LABEL.project]: plan.project,
+      [LABEL.environment]: plan.environment,
+      [LABEL.stack]: plan.stack,
     },
     'stack',
   );

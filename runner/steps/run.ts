@@ -12,6 +12,7 @@ import { collectArtifacts, collectTests } from './collect.ts';
 import { runOnHost } from './host.ts';
 import { buildScript } from './script.ts';
 import { withServices } from './services.ts';
+import { requireShared } from './shared-folder.ts';
 import type { StepContext, StepExecutor, StepOutcome } from './step.ts';
 import { giveWorkspace, imageUser, type Owner } from './workspace.ts';
 
@@ -71,6 +72,7 @@ async function runInside(
   const ensure = (image: string) =>
     ensureImage(docker, image, credentialsFor(image, plan.registry, claim.credentials.registry), log.notice, signal);
   const image = await ensure(reference);
+  await requireShared(docker, image.Id, context.settings.folder, context.labels);
   const owner = await imageUser(docker, image, context.labels);
   if (owner) await giveWorkspace(context.workspace, owner, signal);
   return withServices(docker, step.services, ensure, context, async (network) => {

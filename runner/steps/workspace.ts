@@ -81,32 +81,42 @@ export async function giveWorkspace(folder: string, owner: Owner, signal: AbortS
   if (code !== 0) throw new Error(`the workspace could not be given to user ${owner.uid}: ${stderr}`);
 }
 
-/** Removes a workspace, whoever owns what is in it. One that is gone is fine. */
-export async function removeWorkspace(folder: string): Promise<void> {
+/** Removes a workspace, whoever owns what is in it; `labels` are for the container that may take. One that is gone is fine. */
+export async function removeWorkspace(folder: string, labels: Record<string, string> = {}): Promise<void> {
   try {
     await rm(folder, { recursive: true, force: true });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'EACCES' && code !== 'EPERM') throw error;
-    await emptyWithContainer(engineClient(null), folder);
+    await emptyWithContainer(engineClient(null), folder, labels);
     await rm(folder, { recursive: true, force: true });
   }
 }
 
 /** Images are tried smallest first, for not every one has a shell with `rm`. */
-export async function emptyWithContainer(docker: Docker, folder: string): Promise<void> {
+export async function emptyWithContainer(
+  docker: Docker,
+  folder: string,
+  labels: Record<string, string> = {},
+): Promise<void> {
   await lstat(folder);
   const images = (await docker.listImages()).sort((a, b) => a.Size - b.Size).slice(0, 20);
-  for (const { Id } of images) if (await runRemoval(docker, Id, folder)) return;
+  for (const { Id } of images) if (await runRemoval(docker, Id, folder, labels)) return;
   throw new Error(`${folder} holds files of another user, and no image on the engine has an rm to remove them with`);
 }
 
-async function runRemoval(docker: Docker, image: string, folder: string): Promise<boolean> {
+async function runRemoval(
+  docker: Docker,
+  image: string,
+  folder: string,
+  labels: Record<string, string>,
+): Promise<boolean> {
   const container = await docker.createContainer({
     Image: image,
     User: '0:0',
     Entrypoint: ['sh'],
     Cmd: ['-c', 'rm -rf /folder/* /folder/.[!.]* /folder/..?*'],
+    Labels: labels,
     NetworkDisabled: true,
     HostConfig: { Mounts: [{ Type: 'bind', Source: folder, Target: '/folder' }] },
   });

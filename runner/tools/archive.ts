@@ -19,6 +19,9 @@ export interface ArchiveFolder {
   owner: { uid: number; gid: number };
 }
 
+/** What an entry of an archive takes beside its content. */
+const BLOCK = 512;
+
 /** A tar stream of these; folders are given to their owner even where they exist. */
 export function pack(entries: readonly (ArchiveFile | ArchiveFolder)[]): Readable {
   const stream = tar.pack();
@@ -48,12 +51,13 @@ export async function* readFromContainer(
     let total = 0;
     for await (const entry of extract) {
       const { name, type, size = 0, mode } = entry.header;
+      // Empty files cost something, too: there may be millions of them.
+      total += size + BLOCK;
+      if (total > maxBytes) throw new AppError('too_large', `${path} holds more than ${maxBytes} bytes`);
       if (type !== 'file') {
         entry.resume();
         continue;
       }
-      total += size;
-      if (total > maxBytes) throw new AppError('too_large', `${path} holds more than ${maxBytes} bytes`);
       const content = await buffer(entry);
       yield { path: withoutTop(name), content, ...(mode === undefined ? {} : { mode }) };
     }

@@ -6,11 +6,11 @@ import type Docker from 'dockerode';
 import { conflict, messageOf, RemoteError } from '../../pipelines/errors.ts';
 import type { EngineSpec, ObservedService, RegistryCredentials, RegistrySpec } from '../../pipelines/model.ts';
 import type { Notice, RenderedStack, StackEngine, StackRef } from '../../pipelines/ports.ts';
-import { LABEL } from '../labels.ts';
 import { runCompose } from './compose-cli.ts';
 import { asEngineError, demux, removeContainer, removeNetwork } from './containers.ts';
 import { engineClient } from './engine.ts';
 import { credentialsFor, ensureImage } from './pull.ts';
+import { refuseForeign, refuseForeignParts } from './stack-foreign.ts';
 import { judge, judgeStack, type StackReport, wantedReplicas } from './stack-health.ts';
 import { digestsOf, type StackContainer, stackContainers, summarize } from './stack-observe.ts';
 
@@ -47,7 +47,8 @@ export class ComposeEngine implements StackEngine {
     signal: AbortSignal,
   ): Promise<void> {
     const docker = engineClient(stack.engine);
-    await stackContainers(docker, stack, signal); // finds out soon whether the engine answers
+    // Finds out soon whether the engine answers, too.
+    await this.#refuse(docker, stack, rendered, signal);
     const failed = new AbortController();
     const either = AbortSignal.any([signal, failed.signal]);
     const references = new Set(Object.values(rendered.images).map(({ reference }) => reference));
@@ -65,6 +66,14 @@ export class ComposeEngine implements StackEngine {
     failed.signal.throwIfAborted();
   }
 
+  async #refuse(docker: Docker, stack: StackRef, { text }: RenderedStack, signal: AbortSignal): Promise<void> {
+    refuseForeign(stack, await stackContainers(docker, stack, signal));
+    await refuseForeignParts(docker, stack, text, signal).catch((error: unknown) => {
+      signal.throwIfAborted();
+      throw asEngineError(error);
+    });
+  }
+
   async apply(
     stack: StackRef,
     rendered: RenderedStack,
@@ -72,7 +81,7 @@ export class ComposeEngine implements StackEngine {
     signal: AbortSignal,
   ): Promise<void> {
     const docker = engineClient(stack.engine);
-    refuseForeign(stack, await stackContainers(docker, stack, signal));
+    await this.#refuse(docker, stack, rendered, signal);
     const { code, said } = await runCompose({
       engine: stack.engine,
       project: stack.composeProject,
@@ -165,17 +174,6 @@ export class ComposeEngine implements StackEngine {
       throw asEngineError(error);
     }
   }
-}
-
-/** Somebody else's project of the same name must not be taken over. */
-function refuseForeign(stack: StackRef, containers: StackContainer[]): void {
-  const ours = stack.labels[LABEL.instance];
-  const foreign = containers.filter(({ info }) => info.Config.Labels[LABEL.instance] !== ours);
-  if (foreign.length === 0) return;
-  throw conflict(
-    `the engine at ${stack.engine.host} already runs a Compose project ${stack.composeProject} that this Slipway did not ` +
-      `make (${foreign.map(({ name }) => name).join(', ')}): remove it there, or give the stack another name`,
-  );
 }
 
 /** 304: it had ended by itself. 404: it has gone. */

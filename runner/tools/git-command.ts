@@ -10,6 +10,7 @@ import { simpleGit } from 'simple-git';
 import { AppError } from '../../pipelines/errors.ts';
 import type { SourceCredentials } from '../../pipelines/model.ts';
 import type { SourceAccess } from '../../pipelines/ports.ts';
+import { exec } from './exec.ts';
 import { checkCredentials, type GitOptions, prepare } from './git-environment.ts';
 import { GitFailure, GitTimeout, isDamage, redact, remoteError } from './git-errors.ts';
 import { COOKIE, killByCookie } from './processes.ts';
@@ -85,6 +86,19 @@ export class Git {
     return this.run(args, place, { GIT_ALLOW_PROTOCOL: 'file' }, { total: TOTAL_MS, silence: TOTAL_MS }, input);
   }
 
+  /** Copies a repository of this machine. Throws `GitFailure`. */
+  async copy(from: string, to: string): Promise<void> {
+    const { signal, env } = this;
+    const { code, stderr } = await exec({
+      command: 'cp',
+      args: ['-R', '--', from, to],
+      env,
+      timeoutMs: TOTAL_MS,
+      signal,
+    });
+    if (code !== 0) throw this.failure(code, stderr);
+  }
+
   private async talk(args: string[], place: Place, total: number): Promise<string> {
     const protocols = `https:http:ssh:git${this.options.allowFile ? ':file' : ''}`;
     try {
@@ -157,6 +171,8 @@ export class Git {
       stdout.on('data', heard);
       stderr.on('data', heard);
       stderr.on('data', (chunk: Buffer) => messages.push(chunk));
+      // simple-git waits 50 ms more for a command from which it has heard nothing.
+      stdout.once('end', () => stdout.emit('data', Buffer.alloc(0)));
     });
     try {
       const output = await git.raw(args);

@@ -4,16 +4,20 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RemoteError } from '../../pipelines/errors.ts';
 import type { Git } from './git-command.ts';
+import { configValue } from './git-environment.ts';
 import { GitFailure } from './git-errors.ts';
 
+const BRANCHES = '+refs/heads/*:refs/remotes/origin/*';
 const MAX_LOOSE = 1_000;
 const MAX_PACKS = 20;
 
 const queues = new Map<string, Promise<unknown>>();
+/** Commits that are known to be in a mirror: what is there stays, but for a collection of garbage or a new mirror. */
+const known = new Map<string, Set<string>>();
 
 export class GitMirror {
   readonly folder: string;
@@ -48,11 +52,22 @@ export class GitMirror {
 
   /** Those of these objects that are commits here. */
   async commits(ids: readonly string[]): Promise<string[]> {
-    if (ids.length === 0) return [];
-    const lines = (
-      await this.run(['cat-file', '--batch-check=%(objecttype) %(objectname)'], `${ids.join('\n')}\n`)
-    ).split('\n');
+    const here = this.known();
+    const unknown = ids.filter((id) => !here.has(id));
+    if (unknown.length > 0) for (const id of await this.look(unknown)) here.add(id);
+    return ids.filter((id) => here.has(id));
+  }
+
+  private async look(ids: readonly string[]): Promise<string[]> {
+    const input = `${ids.join('\n')}\n`;
+    const lines = (await this.run(['cat-file', '--batch-check=%(objecttype) %(objectname)'], input)).split('\n');
     return lines.filter((line) => line.startsWith('commit ')).map((line) => line.slice('commit '.length));
+  }
+
+  private known(): Set<string> {
+    const here = known.get(this.folder) ?? new Set();
+    known.set(this.folder, here);
+    return here;
   }
 
   /** Sees to it that a commit is here: fetches branches and tags, then the commit by itself. */
@@ -71,16 +86,20 @@ export class GitMirror {
     await this.alone(() => this.fetchHeads());
   }
 
-  /** Copies the mirror to a new repository without its files. */
+  /** Makes `folder/.git` a repository of its own with all that is in the mirror, and the source as its origin. */
   async cloneTo(folder: string): Promise<void> {
+    const gitDir = join(folder, '.git');
+    // The mirror keeps branches as origin's, so that its copy is a clone, for which git would take five processes.
     // Copied, not hard-linked and not shared by alternates: a step may do to its workspace what it likes, as root of a
     // container that sees nothing but the workspace. Alone, since a collection of garbage removes what is being copied.
-    const args = ['clone', '--local', '--no-hardlinks', '--no-checkout', '--', this.folder, folder];
-    await this.alone(() => this.git.local(args, { folder, gitDir: null }));
+    await this.alone(() => this.git.copy(this.folder, gitDir));
+    const config = (await readFile(join(gitDir, 'config'), 'utf8')).replace('bare = true', 'bare = false');
+    const url = configValue(this.git.access.source.url);
+    await writeFile(join(gitDir, 'config'), `${config}[remote "origin"]\n\turl = ${url}\n\tfetch = ${BRANCHES}\n`);
   }
 
   private async fetchHeads(): Promise<void> {
-    const refs = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'];
+    const refs = [BRANCHES, '+refs/tags/*:refs/tags/*'];
     const options = [
       '--prune',
       '--no-tags',
@@ -97,7 +116,9 @@ export class GitMirror {
   private async tidy(): Promise<void> {
     const counts = await this.run(['count-objects', '-v']);
     const count = (what: string) => Number(new RegExp(`^${what}: (\\d+)$`, 'm').exec(counts)?.[1] ?? 0);
-    if (count('count') > MAX_LOOSE || count('packs') > MAX_PACKS) await this.run(['gc']);
+    if (count('count') <= MAX_LOOSE && count('packs') <= MAX_PACKS) return;
+    await this.run(['gc']);
+    known.delete(this.folder);
   }
 
   private async fetchCommit(revision: string): Promise<void> {
@@ -121,6 +142,7 @@ export class GitMirror {
 
   private async create(): Promise<void> {
     if (existsSync(join(this.folder, 'HEAD'))) return;
+    known.delete(this.folder);
     const unfinished = `${this.folder}.new`;
     await rm(unfinished, { recursive: true, force: true });
     await rm(this.folder, { recursive: true, force: true });

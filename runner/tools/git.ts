@@ -1,12 +1,12 @@
 /** Git as a source: what is there, what changed, one file of it, or all of it at an exact revision. */
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import picomatch from 'picomatch';
 import { invalid } from '../../pipelines/errors.ts';
+import { compileGlob } from '../../pipelines/glob.ts';
 import type { Change } from '../../pipelines/model.ts';
 import type { Head, Scm, SourceAccess } from '../../pipelines/ports.ts';
 import { withGit } from './git-command.ts';
-import { configValue, type GitOptions } from './git-environment.ts';
+import type { GitOptions } from './git-environment.ts';
 import { GitFailure } from './git-errors.ts';
 import { LOG_FORMAT, parseLog } from './git-log.ts';
 import { GitMirror } from './git-mirror.ts';
@@ -57,6 +57,7 @@ export class GitScm implements Scm {
   ): Promise<Change[]> {
     checkRevision(range.to);
     range.not.forEach(checkRevision);
+    if (range.not.includes(range.to)) return [];
     return this.withMirror(access, signal, async (mirror) => {
       await mirror.require(range.to);
       const not = (await mirror.commits(range.not)).map((revision) => `^${revision}`);
@@ -99,7 +100,6 @@ export class GitScm implements Scm {
       try {
         await mirror.cloneTo(into);
         const gitDir = join(into, '.git');
-        await pointOriginAt(gitDir, access.source.url);
         await local(['checkout', '--detach', at.revision, '--'], { folder: into, gitDir });
       } catch (error) {
         await empty(into);
@@ -126,8 +126,8 @@ export class GitScm implements Scm {
 
 /** A branch is watched where a pattern is its very name (which may look like a pattern: `$(id)`) or matches it. */
 function branchMatcher(patterns: readonly string[]): (branch: string) => boolean {
-  const matches = picomatch([...patterns], { dot: true });
-  return (branch) => patterns.includes(branch) || matches(branch);
+  const globs = patterns.map((pattern) => compileGlob(pattern));
+  return (branch) => patterns.includes(branch) || globs.some((matches) => matches(branch));
 }
 
 /**
@@ -150,7 +150,14 @@ async function findOnBranch(mirror: GitMirror, branch: string, revision: string)
 async function contains(mirror: GitMirror, branch: string, id: string): Promise<boolean> {
   try {
     // Not `merge-base --is-ancestor`: simple-git waits 50 ms more for a command that prints nothing.
-    const missing = await mirror.run(['rev-list', '--count', '--max-count=1', id, `^refs/heads/${branch}`, '--']);
+    const missing = await mirror.run([
+      'rev-list',
+      '--count',
+      '--max-count=1',
+      id,
+      `^refs/remotes/origin/${branch}`,
+      '--',
+    ]);
     return missing.trim() === '0';
   } catch (error) {
     if (error instanceof GitFailure && /bad revision/i.test(error.stderr)) return false; // no such branch (yet)
@@ -180,14 +187,4 @@ function checkPath(path: string): string {
 
 async function empty(folder: string): Promise<void> {
   for (const entry of await readdir(folder)) await rm(join(folder, entry), { recursive: true, force: true });
-}
-
-/** The clone's origin is the mirror's folder, which means nothing inside a container. */
-async function pointOriginAt(gitDir: string, url: string): Promise<void> {
-  const file = join(gitDir, 'config');
-  const config = await readFile(file, 'utf8');
-  await writeFile(
-    file,
-    config.replace(/^\turl = .*$/m, () => `\turl = ${configValue(url)}`),
-  );
 }

@@ -2,6 +2,7 @@
 import { Cron } from 'croner';
 import { z } from 'zod';
 import { parseDuration } from '../../pipelines/duration.ts';
+import { faultOfGlob } from '../../pipelines/glob.ts';
 
 export const Slug = z
   .string()
@@ -81,7 +82,8 @@ const BranchPattern = z
   .string()
   .min(1)
   .max(200)
-  .regex(/^[^-\p{Cc}\s][^\p{Cc}]*$/u, 'expected a branch or a pattern such as release/*, not beginning with "-"');
+  .regex(/^[^-\p{Cc}\s][^\p{Cc}]*$/u, 'expected a branch or a pattern such as release/*, not beginning with "-"')
+  .refine((pattern) => faultOfGlob(pattern) === null, 'this pattern has too many alternatives');
 
 export const Branches = z.array(BranchPattern).min(1).max(50);
 export const Limit = z.coerce.number().int().min(1).max(200).default(50);

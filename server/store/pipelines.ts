@@ -145,11 +145,19 @@ export function holdersOfPipeline(db: Db, pipeline: Pipeline): string[] {
   );
   const open = rows<{ number: number }>(
     db,
-    "SELECT number FROM runs WHERE pipeline_id = ? AND status <> 'finished'",
+    "SELECT number FROM runs WHERE pipeline_id = ? AND kind = 'build' AND status <> 'finished'",
+    pipeline.id,
+  );
+  const deploying = rows<{ number: number; environment: string }>(
+    db,
+    `SELECT r.number, e.name AS environment FROM runs AS r
+     JOIN releases AS l ON l.id = r.release_id JOIN environments AS e ON e.id = r.environment_id
+     WHERE l.pipeline_id = ? AND r.status <> 'finished'`,
     pipeline.id,
   );
   return [
     ...deployed.map(({ stack, environment }) => `its stack ${stack} is deployed in ${environment}`),
+    ...deploying.map(({ number, environment }) => `deployment ${number} to ${environment} is not finished`),
     ...open.map(({ number }) => `build ${number} is not finished`),
   ];
 }

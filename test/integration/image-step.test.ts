@@ -160,6 +160,30 @@ services:
     expect(run.effects).toEqual(['pushed']);
   });
 
+  it('has the builds of files it extends and includes, each from its own folder, with the values of .env', async () => {
+    write({
+      'deploy/compose.yaml': `
+include: [../back/compose.yml]
+services:
+  web: { image: "\${REG:-}\${TEAM}/web:\${TAG:-1}", extends: { file: ../base/common.yml, service: app } }
+  debug: { build: nowhere, profiles: [debug] }`,
+      'deploy/.env': 'TEAM=team-b\nGREETING=file\n',
+      'base/common.yml': 'services: {app: {build: {context: app, args: [GREETING]}}}',
+      'base/app/Dockerfile': `FROM busybox:1.36\nARG GREETING\nCOPY here /here\nRUN ${fresh}; echo $GREETING $(cat /here)`,
+      'base/app/here': 'base',
+      'back/compose.yml': 'services: {api: {build: {context: src, dockerfile: ../api.Dockerfile}}}',
+      'back/api.Dockerfile': `FROM busybox:1.36\nCOPY here /here\nRUN ${fresh}; echo own $(cat /here)`,
+      'back/src/here': 'back',
+    });
+    const run = start({ ...image(), build: { compose: 'deploy/compose.yaml' } });
+    const { result, output } = await run.outcome;
+    expect(result, run.text()).toBe('passed');
+    const names = Object.fromEntries((output?.images ?? []).map(({ name, service }) => [service, name]));
+    expect(names).toEqual({ api: 'shop/api', web: 'team-b/web' });
+    expect(run.text()).toMatch(/^web \| #\d+ file base$/m);
+    expect(run.text()).toMatch(/^api \| #\d+ own back$/m);
+  });
+
   it('pushes nothing when one image cannot be built, and says which', async () => {
     write({
       'compose.yaml': 'services: {good: {build: good}, bad: {build: bad}}',

@@ -15,7 +15,8 @@ import { type RegistryServer, startRegistry } from '../fixtures/registry-server.
 const ada: RegistryCredentials = { username: 'ada', password: 'correct horse' };
 const engine = engineClient();
 /** Known to this engine only, and without a digest. */
-const LOCAL = `slipway-test-${process.pid}/tool:1`;
+const OURS = `slipway-test-${process.pid}`;
+const LOCAL = `${OURS}/tool:1`;
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
 let workspace: string;
@@ -40,10 +41,11 @@ function write(files: Record<string, string>): void {
   }
 }
 
-async function release(changes: Partial<ReleasePlan> = {}): Promise<ReleaseContent> {
+async function release(changes: Partial<ReleasePlan> = {}, env: Record<string, string> = {}): Promise<ReleaseContent> {
   const plan = buildPlan({
     project: 'shop',
     registry: { url: registry.host, insecure: true },
+    env,
     release: { version: '1', stack: 's', compose: ['compose.yml'], overrides: {}, files: [], verify: [], ...changes },
   });
   context = fakeContext({ workspace, plan });
@@ -73,7 +75,7 @@ needs(
     const images = await engine.listImages();
     const ours = images
       .flatMap(({ RepoTags }) => RepoTags ?? [])
-      .filter((tag) => tag === LOCAL || tag.startsWith(registry.host));
+      .filter((tag) => tag.startsWith(OURS) || tag.startsWith(registry.host));
     for (const tag of ours) await engine.getImage(tag).remove();
     await registry.stop();
   });
@@ -110,6 +112,33 @@ services:
     const again = await release();
     expect(again.images).toEqual(images);
     expect(context.effects).toEqual([]);
+  });
+
+  test('names of images have the values of the plan, then those of .env beside the file', async () => {
+    write({
+      'compose.yml': `
+services:
+  web: { image: "\${REG:-}shop/\${NAME:-none}:\${TAG:-1}", build: . }
+  box: { image: "\${HOST}/tools/box:\${BOX}" }
+`,
+      '.env': 'NAME=web\nHOST=nowhere.invalid\nBOX=2\n',
+    });
+    const { images } = await release({}, { HOST: registry.host, REG: 'r.test/' });
+    expect(images.map(({ name }) => name)).toEqual([`${registry.host}/tools/box:2`, 'shop/web']);
+  });
+
+  test('many images are looked up side by side, and logged in order of name', async () => {
+    const names = ['e', 'b', 'a', 'd', 'c'].map((name) => `${OURS}/many-${name}:1`);
+    for (const name of names) await engine.getImage('busybox:1.36').tag({ repo: name.slice(0, -2), tag: '1' });
+    write({
+      'compose.yml': JSON.stringify({ services: Object.fromEntries(names.map((image, at) => [`s${at}`, { image }])) }),
+    });
+    const { images } = await release();
+    const sorted = [...names].sort();
+    expect(images.map(({ name }) => name)).toEqual(sorted);
+    const copied = [...context.text().matchAll(/^» (\S+) exists only on this engine/gm)].map(([, name]) => name);
+    expect(copied).toEqual(sorted);
+    expect(context.effects).toEqual(['pushed']);
   });
 
   test('bundles what the files refer to and what is asked for', async () => {

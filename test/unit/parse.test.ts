@@ -17,7 +17,7 @@ const top = (extra: string) => `${extra}\nsteps:\n  a: { image: x, run: [y] }\n`
 
 describe('files that are right', () => {
   test.each(readdirSync(EXAMPLES))('example %s', (name) => {
-    expect(faults(example(name))).toEqual([]);
+    expect(faults(example(`${name}/slipway.yml`))).toEqual([]);
   });
 
   test('lists, durations and sizes are made uniform', () => {

@@ -165,8 +165,8 @@ release: { version: "1.4.\${number}-\${date}", compose: c.yml }`;
     } satisfies RunStep);
   });
 
-  test.each(['node', 'java', 'static', 'monorepo', 'shortest'])('the example %s can be planned', (name) => {
-    const text = readFileSync(new URL(`../../pipelines/examples/${name}.yml`, import.meta.url), 'utf8');
+  test.each(['node', 'java-maven', 'static-site', 'monorepo', 'shortest'])('the example %s can be planned', (name) => {
+    const text = readFileSync(new URL(`../../pipelines/examples/${name}/slipway.yml`, import.meta.url), 'utf8');
     expect(plan(text).release).not.toBeNull();
   });
 

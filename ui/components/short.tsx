@@ -1,0 +1,12 @@
+/** Digests and revisions, short; the whole of it is a hover away. */
+
+/** The first line of a message. */
+export const firstLine = (text: string): string => text.trim().split('\n', 1)[0] ?? '';
+
+export const shortRevision = (revision: string): string =>
+  /^[0-9a-f]{40}$/.test(revision) ? revision.slice(0, 7) : /^\d+$/.test(revision) ? `r${revision}` : revision;
+export const shortDigest = (digest: string): string => `@${digest.replace('sha256:', '').slice(0, 8)}`;
+
+export const Digest = ({ of }: { of: string | null }) =>
+  of === null ? <span className="muted">–</span> : <code title={of}>{shortDigest(of)}</code>;
+export const Revision = ({ of }: { of: string }) => <code title={of}>{shortRevision(of)}</code>;
