@@ -4,7 +4,7 @@
  */
 import { AppError, messageOf } from '../pipelines/errors.ts';
 import type { RunnerEvent } from '../pipelines/events.ts';
-import type { BuiltImage, PlannedStep, Run, StepOutput } from '../pipelines/model.ts';
+import type { BuiltImage, PlannedStep, Run, StepOutput, TestResult } from '../pipelines/model.ts';
 import type { Claim, Clock, Directive, RunnerApi } from '../pipelines/ports.ts';
 import { apply, readySteps } from '../pipelines/transition.ts';
 import type { RunnerSettings, StepContext, StepExecutor, StepLog, StepOutcome } from './steps/step.ts';
@@ -12,6 +12,8 @@ import type { RunnerSettings, StepContext, StepExecutor, StepLog, StepOutcome } 
 /** How long an aborted step may take to end what it started before the report goes without it. */
 const ABORT_GRACE = 10_000;
 const RETRY_PAUSE = 1_000;
+/** Characters of a test's message that are kept: cut after masking, so that no half of a secret is left. */
+const MAX_MESSAGE = 4 * 1024;
 
 export interface AttemptDeps {
   api: Pick<RunnerApi, 'event' | 'heartbeat'>;
@@ -269,13 +271,25 @@ interface Finished {
   output?: StepOutput;
 }
 
-/** Reasons and test messages come from tools and from their code: either may quote a secret. */
+/**
+ * Reasons and what tests say of themselves come from tools and from their code: either may quote a secret. An artifact whose
+ * path holds one is left out, since a masked path would name another file.
+ */
 function maskEvent(event: RunnerEvent, mask: (text: string) => string): RunnerEvent {
-  const reason = 'reason' in event && event.reason ? { reason: mask(event.reason) } : {};
-  const tests = event.type === 'step.finished' ? event.output?.tests : undefined;
-  if (!tests) return { ...event, ...reason } as RunnerEvent;
-  const masked = tests.map((test) => (test.message === undefined ? test : { ...test, message: mask(test.message) }));
-  return { ...event, ...reason, output: { ...('output' in event ? event.output : {}), tests: masked } } as RunnerEvent;
+  if (event.type !== 'step.finished') return 'reason' in event ? { ...event, reason: mask(event.reason) } : event;
+  const { tests, artifacts, ...others } = event.output ?? {};
+  const output = {
+    ...others,
+    ...(tests ? { tests: tests.map((test) => maskTest(test, mask)) } : {}),
+    ...(artifacts ? { artifacts: artifacts.filter(({ path }) => mask(path) === path) } : {}),
+  };
+  return { ...event, reason: event.reason && mask(event.reason), ...(event.output ? { output } : {}) };
+}
+
+function maskTest(test: TestResult, mask: (text: string) => string): TestResult {
+  const { suite, name, message } = test;
+  const cut = message === undefined ? {} : { message: mask(message).slice(0, MAX_MESSAGE) };
+  return { ...test, suite: mask(suite), name: mask(name), ...cut };
 }
 
 /** The reason a step did not pass is the last line of its log. */

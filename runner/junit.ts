@@ -5,7 +5,7 @@ import type { TestResult } from '../pipelines/model.ts';
 
 const MAX_BYTES = 20 * 1024 * 1024;
 const MAX_TESTS = 50_000;
-const MAX_MESSAGE = 4 * 1024;
+const MAX_MESSAGE = 8 * 1024;
 
 /** An element: attributes as `@name`, text as `#text`, children by name. One without attributes and children is its text. */
 type Element = string | { [name: string]: Element | Element[] | undefined };

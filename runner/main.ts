@@ -119,9 +119,10 @@ async function checkout(options: AttemptOptions, claim: Claim, workspace: string
 }
 
 /** Everything a claim brings that must not be seen. */
-function secretsOf({ secrets, credentials }: Claim): string[] {
+function secretsOf({ secrets, credentials, plan }: Claim): string[] {
   const { source, registry } = credentials;
-  return [secrets, source ?? {}, registry ? { password: registry.password } : {}].flatMap((each) =>
+  const tls = plan.kind !== 'build' && plan.engine.tls?.key ? { key: plan.engine.tls.key } : {};
+  return [secrets, source ?? {}, registry ? { password: registry.password } : {}, tls].flatMap((each) =>
     Object.entries(each).flatMap(([name, value]) => (name === 'username' || name === 'knownHosts' ? [] : [value])),
   );
 }

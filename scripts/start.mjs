@@ -54,7 +54,7 @@ function report(checks) {
   say();
   for (const { name, state, found, mend } of checks) {
     say(`  ${mark[state]} ${name.padEnd(width)}  ${found}`);
-    for (const line of mend) say(`    ${' '.repeat(width)}${paint('dim', '→')} ${line}`);
+    for (const line of mend) say(`      ${' '.repeat(width)}${paint('dim', '→')} ${line}`);
   }
 }
 

@@ -4,12 +4,14 @@ import type { Claim } from '../pipelines/ports.ts';
 import type { Vault } from './auth/vault.ts';
 import type { Db } from './store/db.ts';
 import { engineWithTls, environmentById } from './store/environments.ts';
-import { credentialsOf, pipelineById } from './store/pipelines.ts';
+import { credentialsOf, hostOf, pipelineById } from './store/pipelines.ts';
 import { registryCredentials, registryOf } from './store/projects.ts';
 import { releaseById } from './store/releases.ts';
 import { planOf } from './store/runs.ts';
 import { secretsForRun } from './store/secrets.ts';
 import { stackState } from './store/stacks.ts';
+
+const registryHost = (url: string | undefined): string | undefined => url?.split('/')[0];
 
 export class ClaimFactory {
   readonly #db: Db;
@@ -31,7 +33,7 @@ export class ClaimFactory {
       run,
       plan: this.#withTls(run, plan),
       secrets: this.#secrets(run, plan),
-      credentials: { source: this.#source(run), registry: this.#registry(run) },
+      credentials: { source: this.#source(run, plan), registry: this.#registry(run, plan) },
       previous: run.kind === 'deployment' ? this.#previous(run.environmentId, run.stack) : null,
       logLimit: this.#logLimit,
     };
@@ -55,15 +57,21 @@ export class ClaimFactory {
     return Object.fromEntries(Object.entries(all).filter(([name]) => named.has(name)));
   }
 
-  #source(run: Run): Claim['credentials']['source'] {
-    if (run.kind !== 'build') return null;
+  /** The plan is frozen, credentials are today's: where the source has moved to another host since, they are not for the old one. */
+  #source(run: Run, plan: Plan): Claim['credentials']['source'] {
+    if (run.kind !== 'build' || plan.kind !== 'build') return null;
     const pipeline = pipelineById(this.#db, run.pipelineId);
-    return pipeline ? credentialsOf(this.#db, this.#vault, pipeline) : null;
+    return pipeline && hostOf(pipeline.source.url) === hostOf(plan.source.url)
+      ? credentialsOf(this.#db, this.#vault, pipeline)
+      : null;
   }
 
-  #registry(run: Run): Claim['credentials']['registry'] {
+  #registry(run: Run, plan: Plan): Claim['credentials']['registry'] {
+    if (plan.kind === 'task' || plan.registry === null) return null;
     const own = run.kind === 'build' ? null : run.environmentId;
     const owner = own !== null && registryOf(this.#db, run.projectId, own) ? own : null;
+    const today = registryOf(this.#db, run.projectId, owner);
+    if (registryHost(today?.url) !== registryHost(plan.registry.url)) return null;
     return registryCredentials(this.#db, this.#vault, run.projectId, owner);
   }
 

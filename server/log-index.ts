@@ -80,7 +80,7 @@ export class LineIndex {
       const bytes = await saved.readFile();
       const starts = Array.from({ length: Math.floor(bytes.length / ENTRY) }, (_, i) => bytes.readDoubleLE(i * ENTRY));
       const last = starts.at(-1);
-      if (last === undefined || last > length || !(await this.#endsLine(last))) return [];
+      if (last === undefined || !(await this.#isLineStart(last, length))) return [];
       this.#saved = starts.length;
       this.#newlines = starts.length * BLOCK;
       this.#scanned = last;
@@ -90,8 +90,9 @@ export class LineIndex {
     }
   }
 
-  async #endsLine(offset: number): Promise<boolean> {
-    for await (const chunk of readFrom(this.#file, offset - 1, offset)) return chunk[0] === NEWLINE;
+  async #isLineStart(offset: number, length: number): Promise<boolean> {
+    if (!Number.isInteger(offset) || offset < 1 || offset > length) return false;
+    for await (const [byte] of readFrom(this.#file, offset - 1, offset)) return byte === NEWLINE;
     return false;
   }
 

@@ -35,9 +35,32 @@ export function containing(query: string): Matcher {
   return { prepare: (text) => text.toLowerCase(), next: (text, from) => text.indexOf(needle, from) };
 }
 
-/** What compilers, test runners, package managers and shells say when something is wrong. */
-const COMPLAINT =
-  /\b(?:error|fatal|panic|failure|failed|exception)\b(?! ?[=:]? ?(?:0|no|none|null|false)\b)|\b[A-Z]\w*(?:Error|Exception)\b|^ *(?:--- )?FAIL\b|^not ok |^Traceback \(|\*\*\* \[|\b(?:not found|no such file|permission denied|cannot|can't|could not|unable to|undefined reference|segmentation fault|out of memory|refused)\b|^Killed$|✗|✖/gim;
+/** What compilers, test runners, package managers and shells say when something is wrong: so, Capitalised, or SHOUTED. */
+const WORDS = ['error', 'fatal', 'panic', 'failure', 'failed', 'exception'];
+const PHRASES = [
+  'not found',
+  'no such file',
+  'permission denied',
+  'cannot',
+  "can't",
+  'could not',
+  'unable to',
+  'undefined reference',
+  'segmentation fault',
+  'out of memory',
+  'refused',
+];
+const cased = (words: readonly string[]): string =>
+  words.flatMap((word) => [word, word[0]?.toUpperCase() + word.slice(1), word.toUpperCase()]).join('|');
+const COMPLAINT = new RegExp(
+  [
+    `\\b(?:${cased(WORDS)})\\b(?! ?[=:]? ?(?:0|no|none|null|false)\\b)`,
+    `\\b(?:${cased(PHRASES)})\\b`,
+    '\\b[A-Z]\\w*(?:Error|Exception)\\b',
+    '^ *(?:--- )?FAIL\\b|^not ok |^Traceback \\(|\\*\\*\\* \\[|^Killed$|[✗✖]',
+  ].join('|'),
+  'gm',
+);
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are what it takes out
 const COLOUR = /\x1b\[[\d;:]*m/g;
 const DENIAL = /\b(?:0|no|without|zero) (?:\w+ )?(?:errors?|failures?|failed|exceptions?)\b/i;

@@ -12,6 +12,7 @@ import { asEngineError, removeBehind, removeContainer, statusCodeOf } from '../t
 
 const shared = new Map<string, Promise<void>>();
 const MOUNTED = '/shared';
+const MAX_MARK = 64 * 1024;
 
 /**
  * Throws `RemoteError('engine', 'refused', …)` where the engine does not see what this process writes below `folder`.
@@ -71,7 +72,7 @@ async function markSeen(
     throw asEngineError(error);
   }
   try {
-    for await (const file of readFromContainer(container, `${MOUNTED}/mark`, 1024)) return file.content.toString();
+    for await (const file of readFromContainer(container, `${MOUNTED}/mark`, MAX_MARK)) return file.content.toString();
     return null;
   } finally {
     removeBehind(`the probe of ${basename(folder)}`, () => removeContainer(docker, container.id));

@@ -1,5 +1,6 @@
 /** Files of the workspace, which a repository's own links cannot lead out of. */
-import { readFile, realpath, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { insideWorkspace } from '../../pipelines/compose/references.ts';
 import type { ReadText } from '../../pipelines/compose/stack.ts';
@@ -14,11 +15,21 @@ export async function textReader(workspace: string): Promise<ReadText> {
     const relative = insideWorkspace('', file, where);
     const real = await realInside(root, relative, where);
     if (real === null) return null;
-    const info = await stat(real);
-    if (!info.isFile()) throw invalid(`${where}: ${relative} is not a regular file`, where);
-    if (info.size > MAX_TEXT) throw invalid(`${where}: ${relative} is larger than 256 KiB`, where);
-    return readFile(real, 'utf8');
+    return readText(real, `${where}: ${relative}`, where);
   };
+}
+
+/** By descriptor: a step that runs beside this may put a pipe or a link in the file's place meanwhile. */
+async function readText(real: string, what: string, where: string): Promise<string> {
+  const file = await open(real, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+  try {
+    const info = await file.stat();
+    if (!info.isFile()) throw invalid(`${what} is not a regular file`, where);
+    if (info.size > MAX_TEXT) throw invalid(`${what} is larger than 256 KiB`, where);
+    return await file.readFile('utf8');
+  } finally {
+    await file.close();
+  }
 }
 
 /**

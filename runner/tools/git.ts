@@ -13,10 +13,13 @@ import { GitMirror } from './git-mirror.ts';
 import { checkBranch, checkSourceUrl } from './git-url.ts';
 
 const MAX_FILE = 256 * 1024;
+const KEPT_FILES = 32;
 const FULL = /^([0-9a-f]{40}|[0-9a-f]{64})$/;
 
 export class GitScm implements Scm {
   private readonly options: GitOptions;
+  /** Texts of files at exact revisions, which never change: retries and further builds of a revision ask for them again. */
+  private readonly files = new Map<string, string>();
 
   constructor(options: GitOptions) {
     this.options = options;
@@ -74,8 +77,12 @@ export class GitScm implements Scm {
     signal: AbortSignal,
   ): Promise<string | null> {
     checkRevision(at.revision);
+    checkSourceUrl(access.source.url, this.options);
     const file = checkPath(path);
-    return this.withMirror(access, signal, async (mirror) => {
+    const key = JSON.stringify([access.cache, access.source.url, at.revision, file]);
+    const before = this.files.get(key);
+    if (before !== undefined) return before;
+    const text = await this.withMirror(access, signal, async (mirror) => {
       await mirror.require(at.revision);
       const entry = await mirror.run(['ls-tree', '-z', '-l', '--full-tree', at.revision, '--', file]);
       const [mode, type, id, size] = entry.split('\t', 1)[0]?.split(/ +/) ?? [];
@@ -86,6 +93,14 @@ export class GitScm implements Scm {
         throw invalid(`${path} has ${size} bytes at ${at.revision}; at most ${MAX_FILE} are read`, 'path');
       return mirror.run(['cat-file', 'blob', id]);
     });
+    if (text !== null) this.keep(key, text);
+    return text;
+  }
+
+  private keep(key: string, text: string): void {
+    const [oldest] = this.files.keys();
+    if (oldest !== undefined && this.files.size >= KEPT_FILES) this.files.delete(oldest);
+    this.files.set(key, text);
   }
 
   async checkout(

@@ -76,7 +76,8 @@ function answer(mails, { url, method }, response) {
   if (pathname === '/mails.json') return send(response, 200, 'application/json', JSON.stringify(mails));
   if (!mail)
     return send(response, 404, 'text/html', page('Not here', '<p>There is no such mail. <a href="/">All mail</a></p>'));
-  if (part === 'html') return send(response, 200, 'text/html', mail.html ?? '');
+  // Links of a mail open beside this page, not in its frame.
+  if (part === 'html') return send(response, 200, 'text/html', `<base target="_blank">${mail.html ?? ''}`);
   if (part === 'text') return send(response, 200, 'text/plain', mail.text);
   return send(response, 200, 'text/html', page(mail.subject, single(mail)));
 }
@@ -90,8 +91,7 @@ function send(response, status, type, body) {
     'content-security-policy': POLICY,
     'x-content-type-options': 'nosniff',
     'referrer-policy': 'no-referrer',
-    // The list looks again by itself.
-    ...(status === 200 && type === 'text/html' ? { 'cache-control': 'no-store' } : {}),
+    'cache-control': 'no-store',
   });
   response.end(body);
 }
@@ -115,7 +115,7 @@ const single = ({ id, subject, from, to, at, html }) => `
 <p><a href="/">← All mail</a></p>
 <h1>${escaped(subject)}</h1>
 <p>${escaped(from)} → ${escaped(to)}, ${time(at)} UTC · <a href="/${id}/text">as text</a></p>
-<iframe sandbox src="/${id}/${html ? 'html' : 'text'}" title="The mail"></iframe>`;
+<iframe sandbox="allow-popups allow-popups-to-escape-sandbox" src="/${id}/${html ? 'html' : 'text'}" title="The mail"></iframe>`;
 
 const page = (title, body) => `<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">

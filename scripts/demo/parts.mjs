@@ -12,15 +12,19 @@ import { LABEL, provideImage } from './images.mjs';
 
 /** `wanted` where it is free, else any other. */
 export async function freePort(wanted) {
-  return (await tryPort(wanted)) ?? (await tryPort(0));
+  // Somebody may have a port on one address only, and the engine publishes on another: both are tried.
+  for (const port of [wanted, 0, 0, 0]) {
+    const found = await tryPort(port, '127.0.0.1');
+    if (found !== null && (await tryPort(found, '0.0.0.0')) !== null) return found;
+  }
+  throw new Error('there is no free port on this machine');
 }
 
-function tryPort(port) {
+function tryPort(port, host) {
   return new Promise((resolve) => {
     const server = net.createServer();
     server.once('error', () => resolve(null));
-    // On all addresses, since the engine publishes there.
-    server.listen(port, () => {
+    server.listen(port, host, () => {
       const { port: found } = server.address();
       server.close(() => resolve(found));
     });

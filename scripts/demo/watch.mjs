@@ -134,6 +134,7 @@ async function tellStep(api, path, label, run, step) {
 async function wordsOf(api, path, run, step) {
   if (step.result !== 'passed') return step.result;
   if (step.kind === 'image') return `${plural(run.images.length, 'image')} built and pushed`;
+  if (step.name === 'restore') return 'what ran before is back';
   if (step.kind === 'deploy') return `${run.release} is up: healthy, and of the digests that were built`;
   const { items } = await api.get(`${path}/tests`);
   const tests = items.filter((test) => test.step === step.name || test.step === undefined);

@@ -10,6 +10,7 @@ import { transact } from '../store/db.ts';
 import {
   deletePipeline,
   holdersOfPipeline,
+  hostOf,
   type Pipeline,
   pipelineByName,
   pipelinesOf,
@@ -161,13 +162,6 @@ function put({ db, vault, config, now }: Deps, project: Project, name: string, b
   if (credentials !== undefined) setCredentials(db, vault, id, credentials && JSON.parse(JSON.stringify(credentials)));
   if (hookSecret !== undefined) setHookSecret(db, vault, id, hookSecret);
   return findPipeline({ db, project, params: { pipeline: name } });
-}
-
-/** Kept credentials go only where they were meant to: scheme, host and port; of `git@host:path` what is before the path. */
-function hostOf(url: string): string {
-  if (!URL.canParse(url)) return url.split(':')[0] ?? url;
-  const { protocol, host } = new URL(url);
-  return `${protocol}//${host}`;
 }
 
 const SVN_SCHEMES = ['http:', 'https:', 'svn:', 'svn+ssh:'];

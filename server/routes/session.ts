@@ -18,6 +18,7 @@ import {
   deleteSessionsOf,
   deleteToken,
   deleteUser,
+  holdersOfUser,
   insertToken,
   passwordHash,
   saveUser,
@@ -26,6 +27,7 @@ import {
   userByName,
   usersAll,
 } from '../store/users.ts';
+import { refuseHeld } from './find.ts';
 import * as schemas from './schemas.ts';
 
 const WINDOW = 15 * 60_000;
@@ -223,6 +225,7 @@ export const userRoutes: Route[] = [
     handle(context) {
       const user = existingUser(context, context.params.user);
       if (user.admin) keepLastAdmin(context.db);
+      refuseHeld(`user ${user.name}`, holdersOfUser(context.db, user.name));
       deleteUser(context.db, user.id);
       return undefined;
     },

@@ -113,6 +113,13 @@ const storedCredentials = (db: Db, vault: Vault, id: number): StoredCredentials 
   return text === null ? null : (JSON.parse(text) as StoredCredentials);
 };
 
+/** Kept credentials go only where they were meant to: scheme, host and port; of `git@host:path` what is before the path. */
+export function hostOf(url: string): string {
+  if (!URL.canParse(url)) return url.split(':')[0] ?? url;
+  const { protocol, host } = new URL(url);
+  return `${protocol}//${host}`;
+}
+
 /** What the source is reached with. A secret of the project holds a private key, `username:password`, or a token. */
 export function credentialsOf(db: Db, vault: Vault, pipeline: Pipeline): SourceCredentials | null {
   const stored = storedCredentials(db, vault, pipeline.id);

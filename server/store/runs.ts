@@ -222,25 +222,20 @@ export const passedInto = (db: Db, environmentId: number, stack: string, limit: 
     limit,
   ).map(toRun<DeploymentRun>);
 
-/** Hands out numbers that are never used again. */
-export function nextNumber(db: Db, of: 'build' | 'deployment' | 'task', ownerId: number): number {
-  const [table, column] = {
-    build: ['pipelines', 'next_build'],
-    deployment: ['environments', 'next_deployment'],
-    task: ['environments', 'next_task'],
-  }[of] as [string, string];
+/** Hands out numbers that are never used again, from 1. `ownerId`: the pipeline of builds, else the environment. */
+export function nextNumber(db: Db, of: Run['kind'], ownerId: number): number {
+  const owners = of === 'build' ? 'pipelines' : 'environments';
   const found = row<{ number: number }>(
     db,
-    `UPDATE ${table} SET ${column} = ${column} + 1 WHERE id = ? RETURNING ${column} - 1 AS number`,
+    `INSERT INTO numbers (series, next)
+     SELECT ? || p.slug || '/' || o.name, 2 FROM ${owners} AS o JOIN projects AS p ON p.id = o.project_id WHERE o.id = ?
+     ON CONFLICT (series) DO UPDATE SET next = next + 1 RETURNING next - 1 AS number`,
+    `${of} `,
     ownerId,
   );
   if (!found) throw new Error(`there is no ${of} owner ${ownerId}`);
   return found.number;
 }
-
-/** The next build's number, not taken. */
-export const peekBuildNumber = (db: Db, pipelineId: number): number =>
-  row<{ next_build: number }>(db, 'SELECT next_build FROM pipelines WHERE id = ?', pipelineId)?.next_build ?? 1;
 
 // ---- what steps handed over --------------------------------------------------------------------------------------------
 

@@ -62,6 +62,15 @@ export function saveUser(
 
 export const deleteUser = (db: Db, id: number): void => void change(db, 'DELETE FROM users WHERE id = ?', id);
 
+/** Environments that name a user as approver, as sentences: whoever got the name next would inherit the right. */
+export const holdersOfUser = (db: Db, name: string): string[] =>
+  rows<{ project: string; environment: string }>(
+    db,
+    `SELECT p.slug AS project, e.name AS environment FROM environments AS e JOIN projects AS p ON p.id = e.project_id
+     WHERE EXISTS (SELECT 1 FROM json_each(e.config_json, '$.approvals.users') WHERE value = ?) ORDER BY p.slug, e.name`,
+    name,
+  ).map(({ project, environment }) => `they are an approver of ${environment} in project ${project}`);
+
 export const countAdmins = (db: Db): number =>
   row<{ n: number }>(db, 'SELECT count(*) AS n FROM users WHERE admin = 1')?.n ?? 0;
 

@@ -1,6 +1,7 @@
 /** Steps on the runner's host: how soon the first instruction runs, and how many builds go through two slots. */
 import { execFileSync } from 'node:child_process';
-import { createReadStream } from 'node:fs';
+import { constants, openSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { removeFolder, tempFolder } from '../fixtures/git-server.ts';
 import type { Installation } from './installation.ts';
@@ -19,8 +20,11 @@ export const firstInstruction: Bench = {
     execFileSync('mkfifo', [fifo]);
     const script = `echo . > ${fifo}`;
     await definePipeline('first-instruction', `steps:\n  now: { host: true, run: ["${script}"] }\n`);
-    // Opened for writing, too, so that it never ends.
-    const written = createReadStream(fifo, { flags: 'r+' });
+    // Opened for writing, too, so that it never ends; as a socket, whose waiting read can be given up.
+    const written = new Socket({
+      fd: openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK),
+      writable: false,
+    }).resume();
     const untilWritten = () => new Promise<void>((resolve) => written.once('data', () => resolve()));
     const start = async (work: () => Promise<unknown>) => {
       let ended: Promise<unknown> = Promise.resolve();

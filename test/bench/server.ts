@@ -113,7 +113,7 @@ async function fill({ slipway, reconnect }: Installation & { reconnect(): Promis
     INSERT INTO runs (${names.join(', ')})
     SELECT ${names.map((name) => copied[name] ?? `runs.${name}`).join(', ')}
     FROM runs JOIN n JOIN r ON r.number = n.value WHERE runs.id = ${id};
-    UPDATE pipelines SET next_build = ${HISTORY + 1} WHERE name = 'history'`);
+    UPDATE numbers SET next = ${HISTORY + 1} WHERE series LIKE 'build %/history'`);
   db.close();
   await slipway.restart();
   await reconnect();

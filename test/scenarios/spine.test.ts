@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AppError } from '../../pipelines/errors.ts';
 import type { DeploymentRun } from '../../pipelines/model.ts';
 import { rows } from '../../server/store/db.ts';
+import { deletePipeline, savePipeline } from '../../server/store/pipelines.ts';
 import { builds, deployments, runById } from '../../server/store/runs.ts';
 import { stackState } from '../../server/store/stacks.ts';
 import { ANN, BOB, failing, gate, ok, Spine } from './harness.ts';
@@ -204,6 +205,25 @@ describe('watching', () => {
     await expect(spine.trigger.poll(spine.pipeline, new AbortController().signal)).rejects.toBeInstanceOf(AppError);
     spine.scm.away = false;
     expect(await spine.trigger.poll(spine.pipeline, new AbortController().signal)).toBe(1);
+  });
+
+  test('a number is never used again, not even by a pipeline of the same name', async () => {
+    await spine.defineShop();
+    expect(await spine.trigger.manual(spine.pipeline, {}, ANN)).toMatchObject({ number: 1 });
+    deletePipeline(spine.db, spine.pipeline.id);
+    savePipeline(
+      spine.db,
+      {
+        projectId: 1,
+        name: 'web',
+        source: { kind: 'git', url: 'https://git.example/web.git', branches: ['main'] },
+        file: 'slipway.yml',
+        definition: null,
+        poll: null,
+      },
+      0,
+    );
+    expect(await spine.trigger.manual(spine.pipeline, {}, ANN)).toMatchObject({ number: 2 });
   });
 
   test('the same Idempotency-Key makes one build; for another request it is refused', async () => {

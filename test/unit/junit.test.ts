@@ -68,9 +68,9 @@ describe('JUnit reports', () => {
     expect(({} as Record<string, unknown>)['@polluted']).toBeUndefined();
   });
 
-  it('messages are cut at 4 KiB and tests at 50,000', () => {
+  it('messages are cut at 8 KiB and tests at 50,000', () => {
     const long = `<testsuite name="s"><testcase name="x"><failure>${'y'.repeat(10_000)}</failure></testcase></testsuite>`;
-    expect(parseJunit(long)[0]?.message).toHaveLength(4096);
+    expect(parseJunit(long)[0]?.message).toHaveLength(8192);
     const many = `<testsuite name="s">${'<testcase name="x"/>'.repeat(50_001)}</testsuite>`;
     expect(parseJunit(many)).toHaveLength(50_000);
   });

@@ -18,7 +18,7 @@ const pureLibraries = ['yaml', 'zod', 'picomatch', 'croner', 'node:path', 'node:
 /** Pure checks of the runner that the server makes, too, before it stores something. */
 const sharedChecks = ['runner/tools/git-url.ts'];
 /** Where implementations are wired together. */
-const roots = ['server/main.ts', 'server/cli/run.ts', 'runner/main.ts'];
+const roots = ['server/main.ts', 'server/doctor.ts', 'server/cli/run.ts', 'runner/main.ts'];
 
 interface Import {
   from: string;

@@ -114,8 +114,8 @@ function concerns({ type, data }: ServerEvent, [topic, project, ...rest]: readon
   if (data.kind === undefined) return topic === 'board' || topic === 'environment';
   if (topic === data.kind) return rest.includes(data.number);
   if (topic === 'tests' || topic === 'artifacts') return data.event === 'step.finished' && rest.includes(data.number);
-  // Lists show a run, not its steps.
-  if (type === 'step') return false;
+  // Lists show a run, not its steps; but the last step ends the run.
+  if (type === 'step' && data.was === data.status) return false;
   if (data.kind === 'build' && data.status === 'finished' && (topic === 'board' || topic === 'releases')) return true;
   return LISTS[data.kind].some((list) => list === topic);
 }

@@ -264,6 +264,8 @@ export interface ServerEvent {
     /** What happened to the run, e.g. `step.finished`. */
     event?: string;
     status?: Status;
+    /** The status before. */
+    was?: Status | null;
     result?: Result | null;
     step?: Pick<Step, 'name' | 'status' | 'result' | 'attempt'>;
   };

@@ -25,7 +25,7 @@ export function Shell() {
         {t('nav.skip')}
       </a>
       <header className={css.header}>
-        <NavLink to="/" className={css.brand ?? ''} aria-label={t('nav.home')}>
+        <NavLink to="/" className={css.brand ?? ''}>
           <img src="/favicon.svg" alt="" width="24" height="24" /> <span>Slipway</span>
         </NavLink>
         <Navigation />

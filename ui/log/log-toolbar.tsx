@@ -58,7 +58,10 @@ export function LogToolbar(props: Props) {
 function SearchBox({ t, field, query, search, onQuery, onStep }: Props) {
   const press = (event: KeyboardEvent) => {
     if (event.key === 'Enter') onStep(event.shiftKey ? -1 : 1);
-    if (event.key === 'Escape') field.current?.blur();
+    if (event.key === 'Escape') {
+      event.preventDefault(); // which would empty the field
+      field.current?.blur();
+    }
   };
   return (
     <search className={css.search}>

@@ -51,7 +51,7 @@ function Viewer({ url, live, name, openAtError = false }: Props) {
   const search = useSearch(url, query === '' ? null : { search: query });
   const scroll = useScroll(box, total);
   const follow = useFollow(scroll, total, live, live && !address.range);
-  const jump = useJump(scroll, follow, address.range);
+  const jump = useJump(box, scroll, follow, address.range);
   const copy = useCopy(source, address.range);
 
   const topLine = Math.floor(scroll.position.top / ROW) + 1;

@@ -54,7 +54,9 @@ function linksIn(text: string): (Range & { href: string })[] {
 /** Punctuation after a link is the sentence's, and so is a bracket that was opened before it. */
 function withoutTail(link: string): string {
   const text = link.replace(/[.,;:!?*]+$/, '');
-  return /[)\]]$/.test(text) && !/[([]/.test(text) ? withoutTail(text.slice(0, -1)) : text;
+  const count = (bracket: string) => text.split(bracket).length;
+  const unopened = (text.endsWith(')') && count(')') > count('(')) || (text.endsWith(']') && count(']') > count('['));
+  return unopened ? withoutTail(text.slice(0, -1)) : text;
 }
 
 function foundIn(text: string, query: string): Range[] {

@@ -29,7 +29,7 @@ export function useFollow(scroll: Scroll, total: number, live: boolean, atFirst:
   const stop = () => setStoppedAt((before) => before ?? total);
   return {
     following,
-    unseen: live && stoppedAt !== null ? total - stoppedAt : 0,
+    unseen: stoppedAt === null || stoppedAt === 0 ? 0 : total - stoppedAt,
     start,
     stop,
     moved(by) {

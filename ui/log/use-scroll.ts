@@ -17,15 +17,21 @@ export function useScroll(element: RefObject<HTMLElement | null>, total: number)
   const [viewport, setViewport] = useState(0);
   const [position, setPosition] = useState<Position>({ top: 0, scroll: 0 });
   const now = useRef(position);
+  /** Where the element is to be put; null while the reader moves it, whom that would stop. */
+  const demanded = useRef<number | null>(null);
   const rest = useRef<ReturnType<typeof setTimeout>>(undefined);
   const geometry = { total, viewport };
   const latest = useRef(geometry);
   latest.current = geometry;
 
-  const put = useCallback((next: Position) => {
-    now.current = next;
-    setPosition(next);
-  }, []);
+  const put = useCallback(
+    (next: Position) => {
+      if (Math.abs((element.current?.scrollTop ?? 0) - next.scroll) >= 1) demanded.current = next.scroll;
+      now.current = next;
+      setPosition(next);
+    },
+    [element],
+  );
 
   useLayoutEffect(() => {
     const box = element.current;
@@ -38,9 +44,10 @@ export function useScroll(element: RefObject<HTMLElement | null>, total: number)
   useEffect(() => () => clearTimeout(rest.current), []);
 
   // After rendering, when the element is as high as it has to be.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a demand comes with a new position
   useLayoutEffect(() => {
-    const box = element.current;
-    if (box && Math.abs(box.scrollTop - position.scroll) >= 1) box.scrollTop = position.scroll;
+    if (element.current && demanded.current !== null) element.current.scrollTop = demanded.current;
+    demanded.current = null;
   }, [element, position]);
 
   const scrollTo = useCallback((top: number) => put(positionAt(top, latest.current)), [put]);

@@ -17,7 +17,7 @@ export interface Search {
   stepFrom(line: number): Promise<number | null>;
 }
 
-const PAGE = 200;
+const PAGE = 100;
 const TYPING = 200;
 
 /** The server searches the whole log and counts all; matches are listed in pages, as one goes through them. */

@@ -48,8 +48,6 @@ CREATE TABLE environments (
   position INTEGER NOT NULL,
   config_json TEXT NOT NULL,
   engine_tls_sealed TEXT,
-  next_deployment INTEGER NOT NULL DEFAULT 1,
-  next_task INTEGER NOT NULL DEFAULT 1,
   created_at INTEGER NOT NULL,
   UNIQUE (project_id, name)
 ) STRICT;
@@ -83,7 +81,6 @@ CREATE TABLE pipelines (
   file TEXT NOT NULL,
   definition TEXT,
   poll TEXT,
-  next_build INTEGER NOT NULL DEFAULT 1,
   created_at INTEGER NOT NULL,
   UNIQUE (project_id, name)
 ) STRICT;
@@ -137,6 +134,9 @@ CREATE INDEX runs_branch ON runs (pipeline_id, branch, number) WHERE kind = 'bui
 CREATE INDEX runs_release ON runs (release_id, environment_id) WHERE release_id IS NOT NULL;
 CREATE INDEX runs_revision ON runs (revision) WHERE revision IS NOT NULL;
 CREATE INDEX runs_recent ON runs (project_id, id);
+
+-- Numbers are never used again, not even by a pipeline or environment of the same name: `series` is its kind and its names.
+CREATE TABLE numbers (series TEXT PRIMARY KEY, next INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
 CREATE TABLE idempotency (
   scope TEXT NOT NULL,

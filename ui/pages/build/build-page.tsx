@@ -8,7 +8,6 @@ import { toPipeline } from '../../components/paths.ts';
 import { firstLine } from '../../components/short.tsx';
 import { statusOfRun } from '../../components/status.tsx';
 import { useText } from '../../i18n/text.tsx';
-import { Actions } from './actions.tsx';
 import { FailureCard } from './failure-card.tsx';
 import { Header } from './header.tsx';
 import { Neighbours } from './neighbours.tsx';
@@ -40,7 +39,6 @@ function Content({ run }: { run: Build }) {
   return (
     <>
       <Header run={run} />
-      <Actions run={run} />
       {run.status === 'finished' && run.result !== 'passed' && <FailureCard run={run} />}
       <StepGraph run={run} />
       <Tabs run={run} />

@@ -6,6 +6,7 @@ import { shortRevision } from '../../components/short.tsx';
 import { Status, statusOfRun } from '../../components/status.tsx';
 import { Ago, Duration } from '../../components/time.tsx';
 import { useText } from '../../i18n/text.tsx';
+import { Actions } from './actions.tsx';
 import css from './build.module.css';
 import { Eta } from './eta.tsx';
 import { usualDuration } from './history.ts';
@@ -19,8 +20,10 @@ export function Header({ run }: { run: Build }) {
   const author = run.changes[0]?.author ?? run.requestedBy;
   return (
     <div className={css.header}>
-      <Status name={statusOfRun(run)} />
       <ul className={css.facts}>
+        <li>
+          <Status name={statusOfRun(run)} />
+        </li>
         {author && <li>{t('head.by', { name: author })}</li>}
         <li>{common(`trigger.${run.trigger}`)}</li>
         <li>
@@ -37,6 +40,7 @@ export function Header({ run }: { run: Build }) {
         {run.release && <li>{common('build.release', { version: run.release })}</li>}
       </ul>
       {run.reason && run.status !== 'finished' && <p className="muted">{run.reason}</p>}
+      <Actions run={run} />
     </div>
   );
 }
@@ -53,8 +57,8 @@ function CopiedRevision({ revision }: { revision: string }) {
     <>
       <code title={revision}>{shortRevision(revision)}</code>
       {navigator.clipboard && (
-        <button type="button" className={css.copy} onClick={copy} title={t('head.copy')} aria-label={t('head.copy')}>
-          {copied ? t('head.copied') : '⧉'}
+        <button type="button" className={css.copy} onClick={copy} aria-label={t('head.copyRevision')}>
+          {t(copied ? 'head.copied' : 'head.copy')}
         </button>
       )}
     </>

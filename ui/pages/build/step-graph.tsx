@@ -1,6 +1,5 @@
 import { Link, useNavigate } from 'react-router';
 import type { Build, Step } from '../../api/types.ts';
-import { Card } from '../../components/page.tsx';
 import { StatusIcon, statusOfStep } from '../../components/status.tsx';
 import { Duration } from '../../components/time.tsx';
 import { useText } from '../../i18n/text.tsx';
@@ -25,7 +24,7 @@ export function StepGraph({ run }: { run: Build }) {
   useKeys({ j: () => move(1), k: () => move(-1) });
   if (run.steps.length === 0) return null;
   return (
-    <Card title={t('steps.title')}>
+    <nav aria-label={t('steps.title')}>
       <ol className={css.graph}>
         {columnsOf(run.steps).map((column) => (
           <li key={column[0]?.name} className={css.column}>
@@ -35,7 +34,7 @@ export function StepGraph({ run }: { run: Build }) {
           </li>
         ))}
       </ol>
-    </Card>
+    </nav>
   );
 }
 

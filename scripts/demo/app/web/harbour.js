@@ -2,7 +2,7 @@ const form = document.querySelector('form');
 
 async function show() {
   const { place, berths, from } = await (await fetch('api/berths')).json();
-  document.querySelector('#place').textContent = `${place} · ${berths.length} berths taken · read from the ${from}`;
+  document.querySelector('#place').textContent = `${place} · berths taken: ${berths.length} · read from the ${from}`;
   document
     .querySelector('#berths')
     .replaceChildren(...berths.map(({ ship }) => Object.assign(document.createElement('li'), { textContent: ship })));
