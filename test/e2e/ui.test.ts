@@ -127,7 +127,7 @@ needs(
   };
 
   test('the board shows what runs where; a promotion is reviewed, asked for, and waits', async () => {
-    await slipway.finished('/projects/shop/environments/DEV/deployments/1');
+    expect(await slipway.finished('/projects/shop/environments/DEV/deployments/1')).toMatchObject({ result: 'passed' });
     await follow(admin, 'Board');
     await see(admin, 'Nothing runs here');
     await expectUsable(admin);

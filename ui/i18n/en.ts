@@ -19,6 +19,7 @@ export const en = {
   'board.coming': '{version} on its way',
   'board.empty':
     'Nothing has been released yet: a build that passes and has a release section makes the first release.',
+  'board.failed': '{version} failed',
   'board.healthy': 'healthy',
   'board.held': 'Automatic promotion is on hold until somebody promotes again.',
   'board.latest': 'newest {version}',
@@ -27,6 +28,7 @@ export const en = {
   'board.nothing': 'Nothing runs here',
   'board.older': '{from} runs an older release, {version}.',
   'board.promote': 'Promote {version}',
+  'board.restored': '{version} failed, the previous release is back',
   'board.same': 'Same as {from}',
   'board.sick': 'unhealthy',
   'board.title': 'Board',

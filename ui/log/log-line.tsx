@@ -2,6 +2,7 @@ import { type CSSProperties, type MouseEvent, memo } from 'react';
 import { type Style, segmentsOf } from './ansi.ts';
 import css from './log.module.css';
 import type { Line } from './log-source.ts';
+import palette from './palette.module.css';
 import { type Piece, piecesOf } from './pieces.ts';
 import { sizeInWords } from './units.ts';
 import type { LogText } from './words.ts';
@@ -75,9 +76,11 @@ function PieceOf({ piece: { text, style, href, found } }: { piece: Piece }) {
 }
 
 const classesOf = ({ fg, bg, decorations }: Style): string =>
-  [...decorations, ...(typeof fg === 'number' ? [`fg${fg}`] : []), ...(typeof bg === 'number' ? [`bg${bg}`] : [])]
-    .map((name) => css[name])
-    .join(' ');
+  [
+    ...decorations.map((name) => css[name]),
+    ...(typeof fg === 'number' ? [palette[`fg${fg}`]] : []),
+    ...(typeof bg === 'number' ? [palette[`bg${bg}`]] : []),
+  ].join(' ');
 
 /** Set by script, which the content security policy allows, and not as an attribute in HTML. */
 function coloursOf({ fg, bg }: Style): CSSProperties | undefined {

@@ -8,6 +8,7 @@ import { Status, type StatusName, statusOfRun } from '../../components/status.ts
 import { Ago } from '../../components/time.tsx';
 import { useText } from '../../i18n/text.tsx';
 import css from './board.module.css';
+import { LastFailure } from './last-failure.tsx';
 import { PromoteButton } from './promote-button.tsx';
 
 interface BoardCellProps {
@@ -30,6 +31,7 @@ export function BoardCell({ row, cell, place, open }: BoardCellProps) {
       <Running row={row} cell={cell} drifted={drift.length > 0} />
       {drift.length > 0 && <p className={css.warning}>{t('drift.services', { names: drift.join(', ') })}</p>}
       {cell.held && <p className={css.warning}>{t('board.held')}</p>}
+      <LastFailure row={row} cell={cell} />
       {open ? <Coming run={open} /> : place && <PromoteButton row={row} cell={cell} place={place} />}
     </li>
   );
