@@ -127,7 +127,10 @@ needs(
   };
 
   test('the board shows what runs where; a promotion is reviewed, asked for, and waits', async () => {
-    expect(await slipway.finished('/projects/shop/environments/DEV/deployments/1')).toMatchObject({ result: 'passed' });
+    expect(await slipway.finished('/projects/shop/environments/DEV/deployments/1')).toMatchObject({
+      reason: null,
+      result: 'passed',
+    });
     await follow(admin, 'Board');
     await see(admin, 'Nothing runs here');
     await expectUsable(admin);
