@@ -19,7 +19,7 @@ const FILES = {
   'slipway.yml': `steps:
   unit: { image: "busybox:1.36", run: ["sh unit.sh"] }
   images: { build: { compose: compose.yml } }
-release: { version: "1.\${number}", stack: shop, compose: compose.yml }
+release: { version: "1.\${number}", stack: storefront, compose: compose.yml }
 `,
 };
 
@@ -73,7 +73,11 @@ needs(
   }
   const see = (page: Page, text: string | RegExp) => page.getByText(text).first().waitFor({ timeout: 30_000 });
   const press = (page: Page, name: string | RegExp) => page.getByRole('button', { name }).click();
-  const follow = (page: Page, name: string | RegExp) => page.getByRole('link', { name }).first().click();
+  const follow = (page: Page, name: string | RegExp) =>
+    page
+      .getByRole('link', { name, exact: typeof name === 'string' })
+      .first()
+      .click();
   const place = (page: Page, name: string) =>
     page.getByRole('listitem').filter({ has: page.getByRole('link', { name, exact: true }) });
   const row = (page: Page, text: string) => page.getByRole('row').filter({ hasText: text });
@@ -166,7 +170,7 @@ needs(
   test('what moves while one looks is told, and asked about again', async () => {
     commit(repo, { 'www/hello.txt': 'hello 3\n' }, 'Say hello once more');
     await slipway.finished('/projects/shop/environments/DEV/deployments/2');
-    await admin.goto('/promote/shop/shop/1.3/PRO');
+    await admin.goto('/promote/shop/storefront/1.3/PRO');
     await row(admin, 'shop/web').getByText('changed', { exact: true }).waitFor();
     // As if somebody had changed it in the very second: what is asked next is answered with another state.
     await admin.route('**/diff?**', async (route) => {

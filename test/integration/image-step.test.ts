@@ -334,6 +334,7 @@ function start(step: ImageStep, { registry = open, credentials = null }: Access 
     workspace,
     attempt: 2,
     labels: {},
+    settings: { caFile: null },
     log: {
       write: (bytes: Uint8Array) => log.push(bytes),
       notice: (text: string) => log.push(Buffer.from(`» ${text}\n`)),

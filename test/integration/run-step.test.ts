@@ -159,7 +159,7 @@ describe('a run step', () => {
   it('loses nothing of 20 MB of output', async () => {
     const here = context();
     await runStep(runStepOf(['yes 0123456789abcdef | head -c 20000000']), here);
-    const output = here.bytes().subarray(here.bytes().indexOf('\n') + 1);
+    const output = here.bytes();
     expect(output.length).toBe(20_000_000);
     expect(output.equals(Buffer.alloc(20_000_000, '0123456789abcdef\n'))).toBe(true);
   });
@@ -272,7 +272,7 @@ describe('services', () => {
         command: ['sh', '-c', 'mkdir /w; echo ready > /w/index.html; httpd -p 80 -h /w; touch /ready; sleep 600'],
       };
       const { result, text } = await run(['wget -qO- http://web/'], { services: [slow] });
-      expect(text).toContain('\nready\n');
+      expect(text).toBe('ready\n');
       expect(result).toBe('passed');
     });
   });
@@ -342,7 +342,7 @@ describe('runContainer', () => {
     expect(exitCode).toBe(0);
     const read = async (path: string) => {
       const found: Record<string, string> = {};
-      for await (const file of readFromContainer(docker.getContainer(id), path, 1_000))
+      for await (const file of readFromContainer(docker.getContainer(id), path, 10_000))
         found[file.path] = String(file.content);
       return found;
     };
