@@ -8,10 +8,9 @@ import { type BuildContext, buildContext } from '../tools/build-context.ts';
 import { engineClient } from '../tools/engine.ts';
 import { pullImage, pushTag, type RegistryAccess } from '../tools/push.ts';
 import { headDigest } from '../tools/registry.ts';
+import { inParallel } from './parallel.ts';
 import { passed, type StepContext, type StepExecutor, type StepOutcome } from './step.ts';
 import { textReader } from './workspace-files.ts';
-
-const PARALLEL = 4;
 
 interface Work extends RegistryAccess {
   engine: Docker;
@@ -55,10 +54,9 @@ export const imageStep: StepExecutor<ImageStep> = async (step, context) => {
       return passed();
     }
     await context.effect('pushed');
-    const pushed = await inParallel(builds, context.signal, (build, signal) =>
-      pushOne(work, build, ids.get(build) ?? '', signal),
-    );
-    return passed({ images: builds.flatMap((build) => pushed.get(build) ?? []) });
+    const built = builds.map((build, index) => ({ build, id: ids[index] ?? '' }));
+    const pushed = await inParallel(built, context.signal, ({ build, id }, signal) => pushOne(work, build, id, signal));
+    return passed({ images: pushed.flat() });
   } catch (error) {
     context.signal.throwIfAborted();
     if (error instanceof BuildFailure) return failed(error.message, error.exitCode);
@@ -186,33 +184,4 @@ async function pushName(
   }
   for (const tag of others) await push(tag);
   return found;
-}
-
-/**
- * At most four at a time. The first failure aborts the others, and is thrown once they have ended: nothing goes on
- * behind a step that is over.
- */
-async function inParallel<T, R>(
-  items: readonly T[],
-  signal: AbortSignal,
-  work: (item: T, signal: AbortSignal) => Promise<R>,
-): Promise<Map<T, R>> {
-  const failure = new AbortController();
-  const either = AbortSignal.any([signal, failure.signal]);
-  const results = new Map<T, R>();
-  const queue = items.values();
-  const worker = async () => {
-    for (const item of queue) {
-      either.throwIfAborted();
-      results.set(item, await work(item, either));
-    }
-  };
-  const workers = Array.from({ length: Math.min(PARALLEL, items.length) }, () =>
-    worker().catch((error) => {
-      if (!failure.signal.aborted) failure.abort(error);
-    }),
-  );
-  await Promise.all(workers);
-  either.throwIfAborted();
-  return results;
 }

@@ -77,8 +77,9 @@ function SignOut() {
   const client = useQueryClient();
   const signOut = async () => {
     await remove(api`/session`);
-    client.clear();
     client.setQueryData(me.queryKey, null);
+    // What one user may see is not kept for the next.
+    client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== me.queryKey[0] });
   };
   return <Button onClick={signOut}>{t('account.signOut')}</Button>;
 }
