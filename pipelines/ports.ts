@@ -183,6 +183,8 @@ export interface StackEngine {
   ): Promise<void>;
   /** Waits until every service is healthy (see DESIGN §7) and proves its digest; throws `AppError` with the culprit. */
   settle(stack: StackRef, rendered: RenderedStack, notice: Notice, signal: AbortSignal): Promise<ObservedService[]>;
+  /** Tells how containers that are not as they should be are, and the end of their logs. Says nothing of the others. */
+  explain(stack: StackRef, notice: Notice, signal: AbortSignal): Promise<void>;
   /** Removes containers and networks, keeps volumes. Removing what is gone is fine. */
   remove(stack: StackRef, write: (bytes: Uint8Array) => void, signal: AbortSignal): Promise<void>;
 }

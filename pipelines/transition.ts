@@ -200,7 +200,10 @@ function outcome(run: Run): { result: Result; reason: string | null } {
 
 function restoreNote(run: Run): string {
   if (run.kind !== 'deployment' || run.restored === null) return '';
-  return run.restored ? ' – the previous state was restored' : ' – AND RESTORING THE PREVIOUS RELEASE FAILED';
+  if (!run.restored) return ' – AND RESTORING THE PREVIOUS RELEASE FAILED';
+  return run.baseline === null
+    ? ' – nothing ran before: the stack was removed'
+    : ' – the previous release was restored';
 }
 
 const resultOfStop = (run: Run): Result => (run.stop?.kind === 'timeout' ? 'failed' : 'cancelled');

@@ -46,7 +46,10 @@ export async function bundle(
     const found = await collector.addPath(reference.path, reference.where);
     if (found) continue;
     if (reference.required)
-      throw invalid(`${reference.where}: the workspace has no ${reference.path}`, reference.where);
+      throw invalid(
+        `${reference.where}: the workspace has no ${reference.path}: commit it (does .gitignore name it?), or let a step write it`,
+        reference.where,
+      );
     if (reference.kind === 'mount') missing.push(reference);
   }
   const files: ReleaseFile[] = [];

@@ -6,11 +6,13 @@ import type Docker from 'dockerode';
 import picomatch from 'picomatch';
 import type { DeploymentPlan, StepOutput, VerifyStep } from '../../pipelines/model.ts';
 import { type ArchiveFile, type ArchiveFolder, pack, readFromContainer } from '../tools/archive.ts';
+import { stackEngine } from '../tools/compose.ts';
 import { asEngineError, type ContainerExit, removeBehind, removeContainer, runContainer } from '../tools/containers.ts';
 import { engineClient } from '../tools/engine.ts';
 import { readBlob } from '../tools/files-volume.ts';
 import { credentialsFor, ensureImage } from '../tools/pull.ts';
 import { collectArtifacts, collectTests } from './collect.ts';
+import { stackOf } from './inspect.ts';
 import { WORKSPACE } from './run.ts';
 import { buildScript } from './script.ts';
 import { withServices } from './services.ts';
@@ -60,7 +62,10 @@ export const verifyStep: StepExecutor<VerifyStep> = async (step, context) => {
     ),
   );
   try {
-    return await outcomeOf(step, exit, docker.getContainer(exit.id), context);
+    const outcome = await outcomeOf(step, exit, docker.getContainer(exit.id), context);
+    // The restore that follows takes the evidence away.
+    if (outcome.result === 'failed') await stackEngine(plan.engine, null).explain(stackOf(context), log.notice, signal);
+    return outcome;
   } finally {
     removeBehind(`container ${exit.id}`, () => removeContainer(docker, exit.id));
   }

@@ -97,8 +97,19 @@ export class ComposeEngine implements StackEngine {
     const containers = await stackContainers(docker, stack, signal);
     const bad = containers.filter((container) => judge(container, 0, container.info.RestartCount).state === 'failed');
     await explain(docker, bad, (line) => write(Buffer.from(`» ${line}\n`)), signal);
-    const last = said.trimEnd().split('\n').at(-1) ?? '';
-    throw conflict(`Compose could not put the stack in place (exit code ${code}): ${last}`);
+    throw conflict(`Compose could not put the stack in place (exit code ${code}): ${causeIn(said, stack)}`);
+  }
+
+  async explain(stack: StackRef, notice: Notice, signal: AbortSignal): Promise<void> {
+    const docker = engineClient(stack.engine);
+    const containers = await stackContainers(docker, stack, signal);
+    const suspects = containers.filter(
+      (container) =>
+        container.info.RestartCount > 0 || judge(container, Number.MAX_SAFE_INTEGER, 0).state !== 'healthy',
+    );
+    for (const { name, info } of suspects)
+      notice(`${name}: ${info.State.Status}, exit code ${info.State.ExitCode}, ${info.RestartCount} restarts`);
+    await explain(docker, suspects, notice, signal);
   }
 
   /**
@@ -208,6 +219,15 @@ async function proveDigests(
     const runs = digest ?? `${info.Config.Image}, whose digest cannot be proven`;
     throw conflict(`${service}: the container ${name} runs ${runs}; the release says ${wanted.digest}`);
   }
+}
+
+/** The line that names the cause: version 1 ends with one that does not. */
+function causeIn(said: string, { labels }: StackRef): string {
+  const lines = said.trimEnd().split('\n');
+  const cause =
+    lines.findLast((line) => /\berror\b/i.test(line) && !/^Encountered errors/.test(line)) ?? lines.at(-1) ?? '';
+  if (!/port is already allocated|address already in use/i.test(cause)) return cause;
+  return `${cause}. Another stack has this port: give ${labels['slipway.environment'] ?? 'this environment'} another one in release.overrides`;
 }
 
 /** Tells the last words of containers that went wrong. */

@@ -1,7 +1,7 @@
 /** `slipway build` and `slipway logs`. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { type Api, at, type BuildView, connect, type Page, unreachable } from './client.ts';
+import { type Api, at, type BuildView, connect, type Page, type RunView, unreachable } from './client.ts';
 import { CliError, EXIT, type ExitCode, usage } from './exit.ts';
 import { paint, state } from './output.ts';
 import { patiently, report, type WaitOptions } from './wait.ts';
@@ -43,17 +43,18 @@ Examples:
 
   program
     .command('logs')
-    .description('print the logs of a build')
-    .argument('<build>', 'PROJECT/PIPELINE#NUMBER; the latest build without #NUMBER')
+    .description('print the logs of a build or a deployment')
+    .argument('<run>', 'PROJECT/PIPELINE#NUMBER or PROJECT/ENVIRONMENT#NUMBER; the latest one without #NUMBER')
     .argument('[step]', 'only this step (default: all, in the order in which they began)')
-    .option('-f, --follow', 'go on until the build is finished; exit 1 where it does not pass')
+    .option('-f, --follow', 'go on until the run is finished; exit 1 where it does not pass')
     .option('--json', 'print one JSON object per line: {step, text}')
     .addHelpText(
       'after',
       `
 Examples:
   slipway logs shop/api#128 unit
-  slipway logs -f shop/api`,
+  slipway logs -f shop/api
+  slipway logs shop/PRO#7`,
     )
     .action((build: string, step: string | undefined, options: LogOptions) =>
       run(() => logs(connect(), build, step, options)),
@@ -83,10 +84,10 @@ async function build(api: Api, options: BuildOptions): Promise<ExitCode> {
 // ---- logs ------------------------------------------------------------------------------------------------------------
 
 async function logs(api: Api, name: string, only: string | undefined, options: LogOptions): Promise<ExitCode> {
-  const path = await buildPath(api, name);
+  const path = await runPath(api, name);
   const printed = new Set<string>();
   for (;;) {
-    const run = await patiently(() => api.get<BuildView>(path));
+    const run = await patiently(() => api.get<RunView>(path));
     const known = run.steps.map((step) => step.name);
     if (only !== undefined && !known.includes(only)) {
       throw usage(`${name} has no step ${only}: its steps are ${known.join(', ')}`);
@@ -105,19 +106,28 @@ async function logs(api: Api, name: string, only: string | undefined, options: L
   }
 }
 
-function verdict(name: string, run: BuildView, options: LogOptions): ExitCode {
+function verdict(name: string, run: RunView, options: LogOptions): ExitCode {
   if (!options.json) console.error(`${name} ${state(run)}${run.reason ? `: ${run.reason}` : ''}`);
   return run.result === 'passed' ? EXIT.ok : EXIT.failed;
 }
 
-async function buildPath(api: Api, name: string): Promise<string> {
-  const [, project, pipeline, number] = /^([^/#]+)\/([^/#]+)(?:#(\d+))?$/.exec(name) ?? [];
-  if (!project || !pipeline) throw usage(`${name}: expected PROJECT/PIPELINE#NUMBER or PROJECT/PIPELINE`);
-  const builds = at`/projects/${project}/pipelines/${pipeline}/builds`;
-  if (number) return `${builds}/${number}`;
-  const [latest] = (await api.get<Page<BuildView>>(builds)).items;
-  if (!latest) throw new CliError(EXIT.refused, `${name} has no build yet`);
-  return `${builds}/${latest.number}`;
+/** A name is a pipeline's or an environment's: pipelines are asked first. */
+async function runPath(api: Api, name: string): Promise<string> {
+  const [, project, owner, number] = /^([^/#]+)\/([^/#]+)(?:#(\d+))?$/.exec(name) ?? [];
+  if (!project || !owner) throw usage(`${name}: expected PROJECT/PIPELINE#NUMBER or PROJECT/ENVIRONMENT#NUMBER`);
+  const pipelines = (await api.get<Page<{ name: string }>>(at`/projects/${project}/pipelines`)).items;
+  const environments = (await api.get<Page<{ name: string }>>(at`/projects/${project}/environments`)).items;
+  const names = [...pipelines, ...environments].map((each) => each.name);
+  if (!names.includes(owner))
+    throw usage(`${project} has neither a pipeline nor an environment ${owner}: it has ${names.join(', ')}`);
+  const isPipeline = pipelines.some((each) => each.name === owner);
+  const runs = isPipeline
+    ? at`/projects/${project}/pipelines/${owner}/builds`
+    : at`/projects/${project}/environments/${owner}/deployments`;
+  if (number) return `${runs}/${number}`;
+  const [latest] = (await api.get<Page<RunView>>(runs)).items;
+  if (!latest) throw new CliError(EXIT.refused, `${name} has no ${isPipeline ? 'build' : 'deployment'} yet`);
+  return `${runs}/${latest.number}`;
 }
 
 /** Bytes go through as they are. A stream that breaks is taken up where it ended. */

@@ -84,7 +84,7 @@ export function planOf(db: Db, runId: number): Plan {
 }
 
 /**
- * The next queued run of these pools. Deployments to one (environment, stack) go in the order of their numbers, one at a
+ * The next queued run of these pools; what is built already goes before what is not. Deployments to one (environment, stack) go in the order of their numbers, one at a
  * time: an earlier one that is queued or running, or anyone holding the lock, holds back the later ones.
  */
 export function nextQueued(db: Db, pools: readonly string[]): Run | undefined {
@@ -95,7 +95,7 @@ export function nextQueued(db: Db, pools: readonly string[]): Run | undefined {
        EXISTS (SELECT 1 FROM locks AS l WHERE l.environment_id = r.environment_id AND l.stack = r.stack)
        OR EXISTS (SELECT 1 FROM runs AS o WHERE o.status IN ('queued', 'running') AND o.kind = 'deployment'
                   AND o.environment_id = r.environment_id AND o.stack = r.stack AND o.number < r.number)))
-     ORDER BY queued_at, id LIMIT 1`,
+     ORDER BY kind = 'build', queued_at, id LIMIT 1`,
     JSON.stringify(pools),
   );
   return found && toRun(found);

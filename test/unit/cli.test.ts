@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type FakeApi, startFakeApi } from '../fakes/api-server.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -179,6 +179,21 @@ describe('build', { timeout: 60_000 }, () => {
 });
 
 describe('logs', { timeout: 60_000 }, () => {
+  beforeEach(() => {
+    api.on('GET /projects/shop/pipelines', { body: { items: [{ name: 'api' }] } });
+    api.on('GET /projects/shop/environments', { body: { items: [{ name: 'PRO' }] } });
+  });
+
+  it('prints those of a deployment, too, and says what there is', async () => {
+    api.on(`GET ${DEPLOYMENTS}/7`, { body: deployment({ steps: [step('deploy', 'finished', 'failed')] }) });
+    api.on(`GET ${DEPLOYMENTS}/7/steps/deploy/log`, { body: 'web is unhealthy\n' });
+    expect(await slipway(['logs', 'shop/PRO#7'])).toMatchObject({ code: 0, out: '── deploy\nweb is unhealthy\n' });
+    expect(await slipway(['logs', 'shop/QA#7'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('it has api, PRO'),
+    });
+  });
+
   it('follows the steps of a build in the order in which they began, and takes up a broken stream', async () => {
     const steps = [step('compile', 'finished', 'passed'), step('unit', 'finished', 'passed')];
     api.on(`GET ${BUILDS}/7`, { body: build({ status: 'finished', result: 'passed', steps }) });

@@ -363,7 +363,7 @@ describe('a deployment', () => {
     expect(restored).toMatchObject({
       result: 'failed',
       restored: true,
-      reason: 'smoke: exit code 1 – the previous state was restored',
+      reason: 'smoke: exit code 1 – nothing ran before: the stack was removed',
     });
     const broken = play(run, ran('restore', 'failed', { restored: false }));
     expect(broken).toMatchObject({

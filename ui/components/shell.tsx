@@ -14,8 +14,11 @@ import css from './shell.module.css';
 export function Shell() {
   const t = useText();
   const { data: user, error, refetch } = useQuery(me);
-  const signedIn = Boolean(user);
-  useEffect(() => (signedIn ? startEvents() : stopEvents()), [signedIn]);
+  useEffect(() => {
+    // The stream is that of all tabs: one that does not know yet who is there must not end it.
+    if (user === null) stopEvents();
+    else if (user) startEvents();
+  }, [user]);
 
   if (user === undefined) return error ? <Problem error={error} retry={refetch} /> : null;
   if (user === null) return <SignInPage />;
@@ -64,5 +67,7 @@ function Navigation() {
 
 /** The next page's code is on its way. */
 function Progress() {
-  return useNavigation().state === 'loading' ? <div className={css.progress} role="progressbar" /> : null;
+  const t = useText();
+  const loading = useNavigation().state === 'loading';
+  return loading ? <div className={css.progress} role="progressbar" aria-label={t('page.loading')} /> : null;
 }
