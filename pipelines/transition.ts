@@ -141,7 +141,7 @@ const stepOf = (run: Run, name: string) => run.steps.find((step) => step.name ==
 
 function satisfied(run: Run, name: string): boolean {
   const step = stepOf(run, name);
-  if (!step || step.status !== 'finished') return false;
+  if (step?.status !== 'finished') return false;
   if (step.result === 'passed') return true;
   if (step.result === 'skipped') return step.skippedBy === 'condition';
   return step.allowFailure && step.result === 'failed';

@@ -160,7 +160,9 @@ export function createFakeServices(db: Db): FakeServices {
       },
       count: async (ref) => countOf(textOf(ref)),
       async lines(ref, from, to) {
-        const lines = textOf(ref).split('\n').slice(from - 1, to);
+        const lines = textOf(ref)
+          .split('\n')
+          .slice(from - 1, to);
         return {
           ...countOf(textOf(ref)),
           from,
