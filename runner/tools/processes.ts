@@ -67,12 +67,18 @@ export function sendSignal(pid: number, signal: NodeJS.Signals | 0): boolean {
 /** Ends a process group: TERM, and KILL for what is left after the grace. */
 export async function endGroup(leader: number, graceMs = GRACE_MS): Promise<void> {
   if (!sendSignal(-leader, 'SIGTERM')) return;
-  const deadline = performance.now() + graceMs;
-  while (performance.now() < deadline) {
-    await delay(Math.min(POLL_MS, graceMs));
-    if (!(await isGroupAlive(leader))) return;
-  }
+  if (await groupEndsWithin(leader, graceMs)) return;
   sendSignal(-leader, 'SIGKILL');
+  await groupEndsWithin(leader, KILL_MS);
+}
+
+async function groupEndsWithin(leader: number, ms: number): Promise<boolean> {
+  const deadline = performance.now() + ms;
+  while (performance.now() < deadline) {
+    await delay(Math.min(POLL_MS, ms));
+    if (!(await isGroupAlive(leader))) return true;
+  }
+  return false;
 }
 
 /** Whether a process of the group still runs. Those that wait for a parent to take notice (zombies) do not. */

@@ -58,7 +58,9 @@ function ownerOf(folder) {
 function startedAt(pid) {
   const stat = readOr(`/proc/${pid}/stat`);
   // The second field is a name in parentheses, which may hold anything.
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? [];
+  // A zombie has ended, whenever its parent may take notice.
+  return fields[0] === 'Z' ? null : (fields[19] ?? null);
 }
 
 function readOr(file, otherwise = null) {

@@ -107,7 +107,7 @@ needs(
   });
 
   test('in a deploy: errored, the environment is looked at again, the lock is free, and the next deployment goes', async () => {
-    await slipway.finished(await start({ 'slipway.yml': RELEASING }));
+    const { release } = await slipway.finished(await start({ 'slipway.yml': RELEASING }));
     await slipway.finished(`${DEV}/deployments/1`);
     await slipway.finished(await start({ Dockerfile: NEVER_HEALTHY }));
     await runningStep(`${DEV}/deployments/2`, 'deploy');
@@ -122,7 +122,7 @@ needs(
       const [found] = (await slipway.api('GET', DEV)).stacks;
       return found.lock === null && found.observed ? found : null;
     });
-    expect(stack).toMatchObject({ current: { release: '1.3' }, hold: null });
+    expect(stack).toMatchObject({ current: { release }, hold: null });
     await slipway.finished(await start({ Dockerfile: HEALTHY }));
     expect(await slipway.finished(`${DEV}/deployments/3`)).toMatchObject({ result: 'passed' });
   });
