@@ -9,6 +9,7 @@ import {
   containersWith,
   defineShop,
   eventually,
+  imagesWith,
   instanceOf,
   leftovers,
   type Slipway,
@@ -269,26 +270,20 @@ needs(
       );
       if (name === 'deploy')
         await eventually('the new container', () =>
-          containersWith('com.docker.compose.project=shop-dev-shop').some((id) =>
-            imageOf(id).includes(build.images[0].digest),
+          imagesWith('com.docker.compose.project=shop-dev-shop').some((image) =>
+            image.includes(build.images[0].digest),
           ),
         );
       await slipway.api('POST', `${at}/cancel`);
       expect(await slipway.finished(at)).toMatchObject({ result: 'cancelled', restored: true });
       const now = await current(DEV);
       expect(now.release).toBe(before);
-      const [container] = containersWith(
-        'com.docker.compose.project=shop-dev-shop',
-        `com.docker.compose.service=${service}`,
-      );
-      expect(imageOf(container ?? '')).toContain(now.services[0].digest);
+      const images = imagesWith('com.docker.compose.project=shop-dev-shop', `com.docker.compose.service=${service}`);
+      expect(images).toEqual([expect.stringContaining(now.services[0].digest)]);
       await eventually('nothing left', () => leftovers(instanceOf(slipway)).length === 0);
     });
   });
 });
-
-const imageOf = (id: string): string =>
-  execFileSync('docker', ['inspect', '-f', '{{.Config.Image}}', id], { encoding: 'utf8' });
 
 function processesWith(command: string): boolean {
   const all = execFileSync('ps', ['-eo', 'args='], { encoding: 'utf8' });
