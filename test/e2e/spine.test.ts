@@ -259,7 +259,10 @@ needs(
         'smoke',
       ],
     ])('of %s: cancelled in time, and what ran before is back', async (_, service, change, name) => {
-      await eventually('earlier deployments to end', async () => (await slipway.api('GET', '/queue')).items.length === 0);
+      await eventually(
+        'earlier deployments to end',
+        async () => (await slipway.api('GET', '/queue')).items.length === 0,
+      );
       const before = (await current(DEV)).release;
       const build = await push({ ...FILES, ...change });
       const [{ number }] = (await slipway.api('GET', `${DEV}/deployments`)).items;
