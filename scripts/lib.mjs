@@ -1,6 +1,6 @@
 /** What the scripts share. They use Node alone, so that they work before anything is installed. */
 import { spawn, spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, realpathSync, renameSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -88,7 +88,14 @@ async function installLocked() {
   renameSync(`${cached}.${process.pid}`, cached);
 }
 
-const npmCi = (...options) => quietly('npm', ['ci', '--no-audit', '--no-fund', ...options]);
+const npmCi = (...options) =>
+  quietly('npm', ['ci', '--no-audit', '--no-fund', ...options], { env: { ...ownHeaders(), ...process.env } });
+
+/** Node's headers beside Node itself, where it came with them: compiling an addon then downloads none. */
+function ownHeaders() {
+  const prefix = path.dirname(path.dirname(realpathSync(process.execPath)));
+  return existsSync(path.join(prefix, 'include/node/node.h')) ? { npm_config_nodedir: prefix } : {};
+}
 
 const addonLoads = () =>
   quietly(process.execPath, ['-e', "new (require('better-sqlite3'))(':memory:')"]).then(
@@ -97,6 +104,8 @@ const addonLoads = () =>
   );
 
 function installHint({ said }) {
+  if (/gyp.*-headers\.tar\.gz/.test(said))
+    return "One module is compiled, and Node's headers cannot be downloaded: put them in place (Debian: apt-get install libnode-dev, or a Node from its own archive), then `npm config set nodedir PREFIX`, where PREFIX/include/node has them.";
   if (/node-gyp|prebuild-install/.test(said))
     return 'One module is compiled where it cannot be downloaded: install python3, make and g++ (Debian: apt-get install python3 make g++), then start again.';
   if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|network/i.test(said))
