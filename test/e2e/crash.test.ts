@@ -71,7 +71,7 @@ needs(
     });
 
   test('in a build, before its first push: it is queued again, starts anew, and nothing of the first attempt is left', async () => {
-    const at = await start({ 'slipway.yml': script('echo attempt; sleep 3; echo survived') });
+    const at = await start({ 'slipway.yml': script('echo attempt; sleep 10; echo survived') });
     await runningStep(at, 'slow');
     await eventually('its container', () => leftovers(instanceOf(slipway)).length > 0);
     const [abandoned] = leftovers(instanceOf(slipway));
