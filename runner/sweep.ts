@@ -56,7 +56,7 @@ async function sweepNetworks(docker: Docker, instance: string, isLeft: IsLeft): 
 
 async function sweepProcesses(instance: string, kept: ReadonlySet<string>, signal: AbortSignal): Promise<number> {
   const runs = new Set<string>();
-  for (const pid of await findByCookie(instance)) {
+  for (const pid of findByCookie(instance)) {
     const run = (await cookieOf(pid))?.slice(`${instance}:`.length).split(':')[0];
     // Not a number: of no run, such as the git processes of this very process.
     if (run !== undefined && /^\d+$/.test(run) && !kept.has(run)) runs.add(run);

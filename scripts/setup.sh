@@ -21,7 +21,8 @@ tests svnserve subversion
 tests sshd openssh-server
 tests redis-server redis-server
 tests chromium chromium
-tests ip iproute2'
+tests ip iproute2
+tests debootstrap debootstrap'
 case $goal in
   engine) parts=$(grep '^engine' <<<"$parts") ;;
   demo) parts=$(grep -v '^tests' <<<"$parts") ;;
@@ -92,6 +93,7 @@ report() {
   part htpasswd sh -c 'command -v htpasswd'
   part busybox busybox
   part iproute2 ip -V
+  part debootstrap debootstrap --version
   if docker image inspect busybox:1.36 >/dev/null 2>&1; then line base-image busybox:1.36; else line base-image missing; fi
 }
 

@@ -10,7 +10,6 @@ import { simpleGit } from 'simple-git';
 import { AppError } from '../../pipelines/errors.ts';
 import type { SourceCredentials } from '../../pipelines/model.ts';
 import type { SourceAccess } from '../../pipelines/ports.ts';
-import { exec } from './exec.ts';
 import { checkCredentials, type GitOptions, prepare } from './git-environment.ts';
 import { GitFailure, GitTimeout, isDamage, redact, remoteError } from './git-errors.ts';
 import { COOKIE, killByCookie } from './processes.ts';
@@ -21,6 +20,8 @@ export type { GitOptions };
 export interface Place {
   folder: string;
   gitDir: string | null;
+  /** Files of a bare repository's revision, and where git keeps count of them. */
+  workTree?: { folder: string; index: string };
 }
 
 /** A whole transfer, a local clone or checkout: longer than this is not work but a fault. */
@@ -53,7 +54,7 @@ export async function withGit<T>(
 export class Git {
   readonly access: SourceAccess;
   private readonly options: GitOptions;
-  private readonly signal: AbortSignal;
+  readonly signal: AbortSignal;
   private readonly home: string;
   private readonly env: Record<string, string>;
 
@@ -86,19 +87,6 @@ export class Git {
     return this.run(args, place, { GIT_ALLOW_PROTOCOL: 'file' }, { total: TOTAL_MS, silence: TOTAL_MS }, input);
   }
 
-  /** Copies a repository of this machine. Throws `GitFailure`. */
-  async copy(from: string, to: string): Promise<void> {
-    const { signal, env } = this;
-    const { code, stderr } = await exec({
-      command: 'cp',
-      args: ['-R', '--', from, to],
-      env,
-      timeoutMs: TOTAL_MS,
-      signal,
-    });
-    if (code !== 0) throw this.failure(code, stderr);
-  }
-
   private async talk(args: string[], place: Place, total: number): Promise<string> {
     const protocols = `https:http:ssh:git${this.options.allowFile ? ':file' : ''}`;
     try {
@@ -123,6 +111,7 @@ export class Git {
       ...this.env,
       ...extra,
       ...(place.gitDir === null ? {} : { GIT_DIR: place.gitDir }),
+      ...(place.workTree && { GIT_WORK_TREE: place.workTree.folder, GIT_INDEX_FILE: place.workTree.index }),
       [COOKIE]: cookie,
     };
     const stop = new AbortController();

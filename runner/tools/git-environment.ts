@@ -61,7 +61,7 @@ export async function prepare(
 
 /**
  * Takes the place of the user's ~/.gitconfig; the programs git starts on this machine obey it, too. Nothing is forced to
- * disk, since mirrors and workspaces can be had again.
+ * disk, since mirrors and workspaces can be had again. What is fetched stays a pack: few files, for every checkout copies them.
  */
 function configuration(options: GitOptions): string {
   const ca =
@@ -85,6 +85,8 @@ ${ca}[safe]
 	defaultBranch = main
 [advice]
 	detachedHead = false
+[fetch]
+	unpackLimit = 1
 [gc]
 	auto = 0
 	autoDetach = false

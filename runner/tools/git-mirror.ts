@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RemoteError } from '../../pipelines/errors.ts';
+import { allOrFirstFailure, copyFolder } from './copy-folder.ts';
 import type { Git } from './git-command.ts';
 import { configValue } from './git-environment.ts';
 import { GitFailure } from './git-errors.ts';
@@ -15,7 +16,13 @@ const BRANCHES = '+refs/heads/*:refs/remotes/origin/*';
 const MAX_LOOSE = 1_000;
 const MAX_PACKS = 20;
 
-const queues = new Map<string, Promise<unknown>>();
+/** Who works on a mirror: changing it is done alone, reading all of it beside other readers. Nothing in here rejects. */
+interface Turns {
+  change: Promise<unknown>;
+  readers: Set<Promise<unknown>>;
+}
+
+const turns = new Map<string, Turns>();
 /** Commits that are known to be in a mirror: what is there stays, but for a collection of garbage or a new mirror. */
 const known = new Map<string, Set<string>>();
 
@@ -86,16 +93,27 @@ export class GitMirror {
     await this.alone(() => this.fetchHeads());
   }
 
-  /** Makes `folder/.git` a repository of its own with all that is in the mirror, and the source as its origin. */
-  async cloneTo(folder: string): Promise<void> {
+  /**
+   * Makes `folder/.git` a repository of its own with all that is in the mirror and the source as its origin, and checks
+   * `revision` out beside it: from the mirror, so that neither waits for the other.
+   */
+  async cloneTo(folder: string, revision: string): Promise<void> {
     const gitDir = join(folder, '.git');
+    await mkdir(gitDir);
     // The mirror keeps branches as origin's, so that its copy is a clone, for which git would take five processes.
     // Copied, not hard-linked and not shared by alternates: a step may do to its workspace what it likes, as root of a
-    // container that sees nothing but the workspace. Alone, since a collection of garbage removes what is being copied.
-    await this.alone(() => this.git.copy(this.folder, gitDir));
+    // container that sees nothing but the workspace.
+    const workTree = { folder, index: join(gitDir, 'index') };
+    await this.reading(() =>
+      allOrFirstFailure([
+        copyFolder(this.folder, gitDir, this.git.signal),
+        this.git.local(['read-tree', '-m', '-u', revision], { folder, gitDir: this.folder, workTree }),
+      ]),
+    );
     const config = (await readFile(join(gitDir, 'config'), 'utf8')).replace('bare = true', 'bare = false');
     const url = configValue(this.git.access.source.url);
     await writeFile(join(gitDir, 'config'), `${config}[remote "origin"]\n\turl = ${url}\n\tfetch = ${BRANCHES}\n`);
+    await writeFile(join(gitDir, 'HEAD'), `${revision}\n`);
   }
 
   private async fetchHeads(): Promise<void> {
@@ -151,18 +169,32 @@ export class GitMirror {
     await rename(unfinished, this.folder);
   }
 
-  /** One at a time for each mirror in this process. */
-  private async alone<T>(work: () => Promise<T>): Promise<T> {
-    const turn = (queues.get(this.folder) ?? Promise.resolve()).then(work);
-    const settled = turn.then(
-      () => undefined,
-      () => undefined,
-    );
-    queues.set(this.folder, settled);
-    try {
-      return await turn;
-    } finally {
-      if (queues.get(this.folder) === settled) queues.delete(this.folder);
-    }
+  /** Changes the mirror: in this process, nobody else changes or copies it meanwhile. */
+  private alone<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.turns();
+    const turn = Promise.all([mine.change, ...mine.readers]).then(work);
+    mine.change = settled(turn);
+    return turn;
+  }
+
+  /** Reads what a fetch or a collection of garbage would take away meanwhile. */
+  private reading<T>(work: () => Promise<T>): Promise<T> {
+    const { change, readers } = this.turns();
+    const turn = change.then(work);
+    const reader: Promise<unknown> = settled(turn).then(() => readers.delete(reader));
+    readers.add(reader);
+    return turn;
+  }
+
+  private turns(): Turns {
+    const mine = turns.get(this.folder) ?? { change: Promise.resolve(), readers: new Set() };
+    turns.set(this.folder, mine);
+    return mine;
   }
 }
+
+const settled = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => undefined,
+    () => undefined,
+  );

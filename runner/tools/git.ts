@@ -11,6 +11,7 @@ import { GitFailure } from './git-errors.ts';
 import { LOG_FORMAT, parseLog } from './git-log.ts';
 import { GitMirror } from './git-mirror.ts';
 import { checkBranch, checkSourceUrl } from './git-url.ts';
+import { SharedQuestions } from './shared-questions.ts';
 
 const MAX_FILE = 256 * 1024;
 const KEPT_FILES = 32;
@@ -20,6 +21,7 @@ export class GitScm implements Scm {
   private readonly options: GitOptions;
   /** Texts of files at exact revisions, which never change: retries and further builds of a revision ask for them again. */
   private readonly files = new Map<string, string>();
+  private readonly listings = new SharedQuestions<string>();
 
   constructor(options: GitOptions) {
     this.options = options;
@@ -27,9 +29,11 @@ export class GitScm implements Scm {
 
   async heads(access: SourceAccess, signal: AbortSignal): Promise<Head[]> {
     checkSourceUrl(access.source.url, this.options);
-    const listing = await withGit(this.options, access, signal, (git) =>
-      git.ask(['ls-remote', '--heads', '--', access.source.url]),
-    );
+    const { url } = access.source;
+    const key = JSON.stringify([access.cache, url, access.credentials]);
+    const ask = (until: AbortSignal) =>
+      withGit(this.options, access, until, (git) => git.ask(['ls-remote', '--heads', '--', url]));
+    const listing = await this.listings.ask(key, ask, signal);
     const watched = branchMatcher(access.source.branches);
     return listing.split('\n').flatMap((line) => {
       const match = /^([0-9a-f]{40,64})\trefs\/heads\/(.+)$/.exec(line);
@@ -110,12 +114,10 @@ export class GitScm implements Scm {
     signal: AbortSignal,
   ): Promise<void> {
     checkRevision(at.revision);
-    await this.withMirror(access, signal, async (mirror, local) => {
+    await this.withMirror(access, signal, async (mirror) => {
       await mirror.require(at.revision);
       try {
-        await mirror.cloneTo(into);
-        const gitDir = join(into, '.git');
-        await local(['checkout', '--detach', at.revision, '--'], { folder: into, gitDir });
+        await mirror.cloneTo(into, at.revision);
       } catch (error) {
         await empty(into);
         throw error;
@@ -126,15 +128,12 @@ export class GitScm implements Scm {
   private withMirror<T>(
     access: SourceAccess,
     signal: AbortSignal,
-    work: (
-      mirror: GitMirror,
-      local: (args: string[], place: { folder: string; gitDir: string }) => Promise<string>,
-    ) => Promise<T>,
+    work: (mirror: GitMirror) => Promise<T>,
   ): Promise<T> {
     checkSourceUrl(access.source.url, this.options);
     return withGit(this.options, access, signal, (git) => {
       const mirror = new GitMirror(git);
-      return mirror.use(() => work(mirror, (args, place) => git.local(args, place)));
+      return mirror.use(() => work(mirror));
     });
   }
 }

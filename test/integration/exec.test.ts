@@ -81,7 +81,7 @@ describe('cookies', () => {
   it('daemons end with the step that started them', async () => {
     await script(`${DAEMON} echo done`, { cookie: 'exec-test:1:compile' });
     expect(gone('child')).toBe(true);
-    expect(await findByCookie('exec-test')).toEqual([]);
+    expect(findByCookie('exec-test')).toEqual([]);
   });
 
   it('an abort finds daemons, too', async () => {
@@ -97,10 +97,10 @@ describe('cookies', () => {
     const stop = new AbortController();
     const mine = script(': > ready; sleep 1000', { cookie: 'exec-sweep:1:a' });
     const other = script('sleep 1000', { cookie: 'exec-sweep:12:a', signal: stop.signal });
-    while ((await findByCookie('exec-sweep')).length < 4) await new Promise(setImmediate);
+    while (findByCookie('exec-sweep').length < 4) await new Promise(setImmediate);
     expect(await killByCookie('exec-sweep:1', never)).toBeGreaterThan(0);
     expect(await mine).toMatchObject({ code: null, signal: 'SIGTERM' });
-    expect(await findByCookie('exec-sweep:12:')).not.toEqual([]);
+    expect(findByCookie('exec-sweep:12:')).not.toEqual([]);
     stop.abort(new Error('end'));
     await expect(other).rejects.toThrow('end');
   });

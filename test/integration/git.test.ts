@@ -152,7 +152,7 @@ describe('a server that says no or nothing', () => {
         'timeout',
       );
     }
-    expect(await findByCookie('silence')).toEqual([]);
+    expect(findByCookie('silence')).toEqual([]);
     await silence.stop();
   });
 
@@ -160,10 +160,10 @@ describe('a server that says no or nothing', () => {
     const silence = await serveSilence();
     const stop = new AbortController();
     const asking = scm.heads(accessTo(`http://127.0.0.1:${silence.port}/x`), stop.signal);
-    while ((await findByCookie('git-test')).length === 0) await new Promise(setImmediate);
+    while (findByCookie('git-test').length === 0) await new Promise(setImmediate);
     stop.abort(new Error('cancelled by a test'));
     await expect(asking).rejects.toThrow('cancelled by a test');
-    expect(await findByCookie('git-test')).toEqual([]);
+    expect(findByCookie('git-test')).toEqual([]);
     await silence.stop();
   });
 
@@ -189,7 +189,8 @@ it('credentials never appear in the arguments of a process', async () => {
   const asking = scm.heads(accessTo(url, { username: 'dev', password: PASSWORD }), stop.signal).catch(() => undefined);
   const commandLines: string[] = [];
   while (!commandLines.some((line) => line.includes('remote-http'))) {
-    for (const pid of await findByCookie('git-test')) {
+    await new Promise(setImmediate);
+    for (const pid of findByCookie('git-test')) {
       if (existsSync(`/proc/${pid}/cmdline`)) commandLines.push(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
     }
   }

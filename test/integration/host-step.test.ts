@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await rm(workspace, { recursive: true });
-  expect(await findByCookie(instance)).toEqual([]);
+  expect(findByCookie(instance)).toEqual([]);
 });
 
 const onHost = (run: string[], changes = {}) => runStepOf(run, { image: null, ...changes });
