@@ -2,7 +2,7 @@
  * Finds and ends processes by the cookie in their environment, so that nothing a run started survives it: a process may
  * leave its group and session (setsid, double fork), but what it inherited at exec stays readable in /proc.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** Environment variable that marks a process: `<instance>:<run>:<step>`. */
@@ -44,9 +44,10 @@ export function findByCookie(prefix: string): number[] {
 }
 
 function cookieOf(pid: number): string | undefined {
-  return readProc(`${pid}/environ`)
-    ?.split('\0')
-    .find((entry) => entry.startsWith(`${COOKIE}=`));
+  const environment = readProc(`${pid}/environ`);
+  if (!environment?.includes(COOKIE)) return undefined;
+  const entries = environment.toString('latin1').split('\0');
+  return entries.find((entry) => entry.startsWith(`${COOKIE}=`));
 }
 
 /**
@@ -82,7 +83,7 @@ async function groupEndsWithin(leader: number, ms: number): Promise<boolean> {
 function isGroupAlive(leader: number): boolean {
   if (!sendSignal(-leader, 0)) return false;
   return processIds().some((pid) => {
-    const stat = readProc(`${pid}/stat`);
+    const stat = readProc(`${pid}/stat`)?.toString('latin1');
     // pid (command, which may hold anything) state parent group …
     const [state, , group] = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? [];
     return group === String(leader) && state !== 'Z' && state !== 'X';
@@ -91,16 +92,29 @@ function isGroupAlive(leader: number): boolean {
 
 const processIds = (): number[] => readdirSync('/proc').map(Number).filter(Number.isInteger);
 
+/** Used again and again: files of /proc have no size to make a buffer by. */
+let buffer = Buffer.allocUnsafe(64 * 1024);
+
 /**
- * Read at once, not by the thread pool: the kernel answers from memory, ten times sooner than a round through the pool takes.
- * Null where the process has ended meanwhile, or belongs to another user and so is not ours.
+ * What is in a file of /proc, until the next call. Read at once, not by the thread pool: the kernel answers from memory, ten
+ * times sooner than a round through the pool takes. Null where the process has ended meanwhile, or belongs to another user
+ * and so is not ours.
  */
-function readProc(file: string): string | null {
+function readProc(file: string): Buffer | null {
+  let opened: number | undefined;
   try {
-    return readFileSync(`/proc/${file}`, 'latin1');
+    opened = openSync(`/proc/${file}`, 'r');
+    let length = 0;
+    for (let read = -1; read !== 0; length += read) {
+      if (length === buffer.length) buffer = Buffer.concat([buffer], 2 * length);
+      read = readSync(opened, buffer, length, buffer.length - length, null);
+    }
+    return buffer.subarray(0, length);
   } catch (error) {
     if (isCode(error, 'ENOENT', 'ESRCH', 'EACCES', 'EPERM')) return null;
     throw error;
+  } finally {
+    if (opened !== undefined) closeSync(opened);
   }
 }
 

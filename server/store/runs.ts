@@ -84,22 +84,29 @@ export function planOf(db: Db, runId: number): Plan {
 }
 
 /**
- * The next queued run of these pools; what is built already goes before what is not. Deployments to one (environment, stack) go in the order of their numbers, one at a
- * time: an earlier one that is queued or running, or anyone holding the lock, holds back the later ones.
+ * The next queued run of these pools; what is built already goes before what is not. Deployments to one (environment, stack)
+ * go in the order of their numbers, one at a time: an earlier one that is queued or running, or anyone holding the lock, holds
+ * back the later ones.
  */
 export function nextQueued(db: Db, pools: readonly string[]): Run | undefined {
-  const found = row<RunRow>(
-    db,
-    `${SELECT} AS r WHERE status = 'queued' AND pool IN (SELECT value FROM json_each(?))
-     AND NOT (kind = 'deployment' AND (
-       EXISTS (SELECT 1 FROM locks AS l WHERE l.environment_id = r.environment_id AND l.stack = r.stack)
-       OR EXISTS (SELECT 1 FROM runs AS o WHERE o.status IN ('queued', 'running') AND o.kind = 'deployment'
-                  AND o.environment_id = r.environment_id AND o.stack = r.stack AND o.number < r.number)))
-     ORDER BY kind = 'build', queued_at, id LIMIT 1`,
-    JSON.stringify(pools),
-  );
-  return found && toRun(found);
+  const firsts = pools.map((pool) => row<Queued>(db, NEXT_OF_POOL, pool)).filter((found) => found !== undefined);
+  const [first] = firsts.sort((a, b) => a.unbuilt - b.unbuilt || a.queued_at - b.queued_at || a.id - b.id);
+  return first && runById(db, first.id);
 }
+
+interface Queued {
+  id: number;
+  unbuilt: 0 | 1;
+  queued_at: number;
+}
+
+/** Read off the index `runs_queue`, in its order: no longer with a long queue than with a short one. */
+const NEXT_OF_POOL = `SELECT id, kind = 'build' AS unbuilt, queued_at FROM runs AS r WHERE status = 'queued' AND pool = ?
+  AND NOT (kind = 'deployment' AND (
+    EXISTS (SELECT 1 FROM locks AS l WHERE l.environment_id = r.environment_id AND l.stack = r.stack)
+    OR EXISTS (SELECT 1 FROM runs AS o WHERE o.status IN ('queued', 'running') AND o.kind = 'deployment'
+               AND o.environment_id = r.environment_id AND o.stack = r.stack AND o.number < r.number)))
+  ORDER BY kind = 'build', queued_at, id LIMIT 1`;
 
 /** The fence: takes the run only if it is still queued. */
 export function takeClaim(db: Db, claimed: Run): boolean {
