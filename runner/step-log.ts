@@ -140,7 +140,7 @@ class BatchedLog implements StepLog {
     });
   }
 
-  #take(): Buffer {
+  #take(): Uint8Array {
     const parts: Uint8Array[] = [];
     let size = 0;
     let used = 0;
@@ -151,11 +151,12 @@ class BatchedLog implements StepLog {
       used += 1;
     }
     this.#queue.splice(0, used);
-    return Buffer.concat(parts);
+    const [only] = parts;
+    return parts.length === 1 && only ? only : Buffer.concat(parts);
   }
 
   /** Until the server has all of `chunk`. Its answer says where to go on from. */
-  async #deliver(chunk: Buffer): Promise<void> {
+  async #deliver(chunk: Uint8Array): Promise<void> {
     const { api, ref, token, now } = this.#options;
     const start = this.#sent;
     const at = now();

@@ -208,6 +208,7 @@ class Tail {
   }
 
   push(chunk: Buffer): void {
+    if (this.limit === 0) return;
     this.chunks.push(chunk);
     this.size += chunk.length;
     // Kept in whole chunks until twice the limit, so that a long log is not copied for every chunk.
