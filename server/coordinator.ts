@@ -15,6 +15,7 @@ import { enter } from './deployments.ts';
 import type { Committed, Ledger, Tx } from './ledger.ts';
 import type { LogStore } from './logs.ts';
 import { change, type Db } from './store/db.ts';
+import { environmentsOf } from './store/environments.ts';
 import { releaseOf, stackOwner } from './store/releases.ts';
 import { nextQueued, openRuns, planOf, runById } from './store/runs.ts';
 import { stackState } from './store/stacks.ts';
@@ -310,7 +311,7 @@ export function releaseRefusal(
   db: Db,
   projectId: number,
   pipelineId: number,
-  release: { stack: string; version: string },
+  release: { stack: string; version: string; overrides: Record<string, string> },
 ): string | null {
   const owner = stackOwner(db, projectId, release.stack);
   if (owner !== undefined && owner !== pipelineId) {
@@ -318,6 +319,12 @@ export function releaseRefusal(
   }
   if (releaseOf(db, projectId, release.stack, release.version)) {
     return `release ${release.version} of ${release.stack} exists already: put \${number} into release.version`;
+  }
+  const environments = environmentsOf(db, projectId).map(({ name }) => name);
+  const unknown = Object.keys(release.overrides).find((name) => !environments.includes(name));
+  // Where there are none yet, nothing is deployed; later, a misspelt one would be deployed without its file.
+  if (unknown !== undefined && environments.length > 0) {
+    return `release.overrides.${unknown}: this project has no environment ${unknown} (it has ${environments.join(', ')})`;
   }
   return null;
 }

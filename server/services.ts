@@ -121,7 +121,7 @@ export interface Services {
     manual(pipeline: Pipeline, request: BuildRequest, actor: Actor): Promise<BuildRun>;
     retry(run: BuildRun, actor: Actor): Promise<BuildRun>;
     /** Reads the branch heads and sets the cursors without building; never throws. */
-    firstSight(pipeline: Pipeline): Promise<{ error: string | null }>;
+    firstSight(pipeline: Pipeline): Promise<{ warning: string | null }>;
     branches(pipeline: Pipeline): Promise<Head[]>;
     revisions(pipeline: Pipeline, branch: string, limit: number): Promise<Change[]>;
     test(pipeline: Pipeline): Promise<{ ok: boolean; error: string | null; branches: Head[] }>;

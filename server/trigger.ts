@@ -106,19 +106,23 @@ export class Trigger {
     return this.#deps.ledger.write((tx) => this.#insert(tx, sighting, cause));
   }
 
-  /** Reads the heads and sets the cursors without building. Its failure is told, and refuses nothing. */
-  async firstSight(pipeline: Pipeline): Promise<{ error: string | null }> {
+  /** Reads the heads and sets the cursors without building. What is wrong is told, and refuses nothing. */
+  async firstSight(pipeline: Pipeline): Promise<{ warning: string | null }> {
     try {
       const signal = AbortSignal.timeout(FIRST_SIGHT);
       const heads = await this.#heads(pipeline, signal);
       const noted = pollState(this.#deps.db, pipeline.id).source;
       if (JSON.stringify(noted) !== JSON.stringify(pipeline.source)) await this.#note(pipeline, heads, signal);
       this.#deps.ledger.write((tx) => notePoll(tx.db, pipeline.id, null, tx.now));
-      return { error: null };
+      if (defaultHead(pipeline, heads)) return { warning: null };
+      const wanted = defaultBranch(pipeline);
+      return {
+        warning: `the repository has no branch ${wanted} (source.branches): nothing is built before there is one`,
+      };
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       this.#deps.ledger.write((tx) => notePoll(tx.db, pipeline.id, error.message, tx.now));
-      return { error: error.message };
+      return { warning: error.message };
     }
   }
 

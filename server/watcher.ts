@@ -42,7 +42,7 @@ export class Watcher {
   }
 
   start(): void {
-    this.#task = cron.schedule('* * * * * *', () => this.tick(), { noOverlap: true });
+    this.#task = cron.schedule('* * * * * *', () => this.tick(), { noOverlap: true, suppressMissedWarning: true });
   }
 
   async close(): Promise<void> {

@@ -48,11 +48,11 @@ export async function readStack(
   where: string,
 ): Promise<Stack> {
   const directory = directoryOf(compose[0] ?? '');
-  const load = async (files: readonly string[]) => loadCompose(files, requiring(read, where), directory);
-  const written = mergeCompose(EMPTY, await load(compose));
+  const load = async (files: readonly string[], asker: string) => loadCompose(files, requiring(read, asker), directory);
+  const written = mergeCompose(EMPTY, await load(compose, where));
   const loaded = await Promise.all(
     Object.entries(overrides).map(async ([environment, file]) => {
-      const doc = await load([file]);
+      const doc = await load([file], `release.overrides.${environment}`);
       return { environment, file, doc, full: active(mergeCompose(written, doc)) };
     }),
   );

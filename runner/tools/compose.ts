@@ -97,7 +97,12 @@ export class ComposeEngine implements StackEngine {
     const containers = await stackContainers(docker, stack, signal);
     const bad = containers.filter((container) => judge(container, 0, container.info.RestartCount).state === 'failed');
     await explain(docker, bad, (line) => write(Buffer.from(`» ${line}\n`)), signal);
-    throw conflict(`Compose could not put the stack in place (exit code ${code}): ${causeIn(said, stack)}`);
+    // It calls containers by their ids, which tell nobody anything.
+    const cause = containers.reduce(
+      (text, { name, info }) => text.replaceAll(info.Id.slice(0, 12), name),
+      causeIn(said, stack),
+    );
+    throw conflict(`Compose could not put the stack in place (exit code ${code}): ${cause}`);
   }
 
   async explain(stack: StackRef, notice: Notice, signal: AbortSignal): Promise<void> {

@@ -18,6 +18,7 @@ export function checkSourceUrl(url: string, options: { allowFile: boolean }): vo
 
   const scheme = /^([^:/@]+):\/\//.exec(url)?.[1]?.toLowerCase();
   if (scheme === undefined) {
+    if (options.allowFile && url.startsWith('/')) throw refused(`is a plain path: write file://${url}`);
     checkScpLike(url);
   } else if (scheme === 'file') {
     if (!options.allowFile) throw refused('is a file:// URL, which this installation does not allow');

@@ -71,8 +71,8 @@ export const pipelineRoutes: Route[] = [
     async handle(context) {
       const { db, services, project, params, body } = context;
       const saved = transact(db, () => put(context, project, params.pipeline, body));
-      const { error } = await services.trigger.firstSight(saved);
-      return { ...shown(context, saved), warning: error };
+      const { warning } = await services.trigger.firstSight(saved);
+      return { ...shown(context, saved), warning };
     },
   }),
   route({

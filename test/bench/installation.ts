@@ -60,7 +60,7 @@ export async function install(files: Record<string, string>): Promise<Installati
       made.events.close();
       const instance = instanceOf(slipway);
       await slipway.stop();
-      clearEngine(instance);
+      await clearEngine(instance);
       await registry.stop();
       removeFolder(repo.dir);
     },

@@ -39,8 +39,8 @@ needs(
   beforeAll(() => {
     cache = mkdtempSync(path.join(tmpdir(), 'slipway-run-'));
   });
-  afterEach(() => {
-    if (repo) clearAway(repo.dir);
+  afterEach(async () => {
+    if (repo) await clearAway(repo.dir);
     repo = null;
   });
   afterAll(() => rmSync(cache, { recursive: true }));
@@ -69,8 +69,8 @@ needs(
   const workspaces = (): string[] => readdirSync(path.join(cache, 'slipway/run/workspaces'));
   const instanceOf = (folder: string): string =>
     createHash('sha256').update(realpathSync(folder)).digest('hex').slice(0, 32);
-  function clearAway(folder: string): void {
-    clearEngine(instanceOf(folder));
+  async function clearAway(folder: string): Promise<void> {
+    await clearEngine(instanceOf(folder));
     removeFolder(folder);
   }
 
@@ -186,9 +186,10 @@ release: { compose: compose.yml }
     child.stdout.on('data', (chunk) => {
       out += chunk;
     });
-    await eventually('the step to begin', () => out.includes('begun'));
+    await eventually('the step to begin', () => /│ begun$/m.test(out));
     child.kill('SIGINT');
-    const [code] = await once(child, 'exit');
+    // Not `exit`: its last words may still be in the pipe then.
+    const [code] = await once(child, 'close');
     expect(code).toBe(1);
     expect(out).toMatch(/⊘ cancelled after .*stopped by you/);
     expect(containersWith(`slipway.instance=${instanceOf(folder)}`)).toEqual([]);
@@ -205,7 +206,7 @@ release: { compose: compose.yml }
         const { code, out, err } = await run(folder);
         expect(code, out + err).toBe(0);
       } finally {
-        clearAway(folder);
+        await clearAway(folder);
         removeFolder(path.dirname(folder));
       }
     },

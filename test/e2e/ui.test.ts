@@ -5,10 +5,12 @@ import { expectUsable, openPage, startBrowser } from '../fixtures/browser.ts';
 import { commit, defineRepo, type Repo, removeFolder } from '../fixtures/git-server.ts';
 import { needs } from '../fixtures/real.ts';
 import { type RegistryServer, startRegistry } from '../fixtures/registry-server.ts';
-import { clearEngine, defineShop, instanceOf, type Slipway, startSlipway } from '../fixtures/slipway.ts';
+import { clearEngine, defineShop, idle, instanceOf, type Slipway, startSlipway } from '../fixtures/slipway.ts';
 
 const PASSWORD = 'a-Long-password-1';
 const PRO = '/projects/shop/environments/PRO';
+/** A name that nothing else on this machine has, not even these tests where they run twice. */
+const STACK = `storefront-${process.pid}`;
 const FILES = {
   Dockerfile:
     'FROM busybox:1.36\nCOPY www /www\nCMD ["httpd","-f","-p","80","-h","/www"]\nHEALTHCHECK --interval=1s --retries=3 CMD wget -qO- http://127.0.0.1/hello.txt\n',
@@ -19,7 +21,7 @@ const FILES = {
   'slipway.yml': `steps:
   unit: { image: "busybox:1.36", run: ["sh unit.sh"] }
   images: { build: { compose: compose.yml } }
-release: { version: "1.\${number}", stack: storefront, compose: compose.yml }
+release: { version: "1.\${number}", stack: ${STACK}, compose: compose.yml }
 `,
 };
 
@@ -60,8 +62,10 @@ needs(
   afterAll(async () => {
     await browser.close();
     const instance = instanceOf(slipway);
+    // The last commit is still on its way to DEV.
+    await idle(slipway);
     await slipway.stop();
-    clearEngine(instance);
+    await clearEngine(instance);
     await registry.stop();
     removeFolder(repo.dir);
   });
@@ -71,7 +75,7 @@ needs(
     complaints.push(faults);
     return page;
   }
-  const see = (page: Page, text: string | RegExp) => page.getByText(text).first().waitFor({ timeout: 30_000 });
+  const see = (page: Page, text: string | RegExp) => page.getByText(text).first().waitFor();
   const press = (page: Page, name: string | RegExp) => page.getByRole('button', { name }).click();
   const follow = (page: Page, name: string | RegExp) =>
     page
@@ -95,14 +99,14 @@ needs(
     await see(admin, 'the user name or the password is wrong');
     await signIn(admin, 'admin');
     await see(admin, 'Nothing has been built yet');
-    expect(new URL(admin.url()).pathname).toBe('/p/shop/web');
+    await expect.poll(() => new URL(admin.url()).pathname).toBe('/p/shop/web');
     await see(admin, /^Live$/);
     await expectUsable(admin);
   });
 
   test('a build fails before one’s eyes, to its line; the next commit mends it', async () => {
     commit(repo, { 'www/hello.txt': 'goodbye\n' }, 'Say <b>goodbye</b>');
-    await row(admin, '#1 Say <b>goodbye</b>').getByText('failed').waitFor({ timeout: 30_000 });
+    await row(admin, '#1 Say <b>goodbye</b>').getByText('failed').waitFor();
     await see(admin, 'unit: exit code 3');
     await expect.poll(() => admin.title()).toContain('failed');
     await follow(admin, /#1 Say/);
@@ -110,7 +114,7 @@ needs(
     await expectUsable(admin);
     await follow(admin, 'web');
     commit(repo, { 'www/hello.txt': 'hello 2\n' }, 'Say hello again');
-    await row(admin, '#2 Say hello again').getByText('passed').waitFor({ timeout: 30_000 });
+    await row(admin, '#2 Say hello again').getByText('passed').waitFor();
     await see(admin, 'release 1.2');
     await expect.poll(() => admin.title()).toContain('passed');
   });
@@ -170,7 +174,7 @@ needs(
   test('what moves while one looks is told, and asked about again', async () => {
     commit(repo, { 'www/hello.txt': 'hello 3\n' }, 'Say hello once more');
     await slipway.finished('/projects/shop/environments/DEV/deployments/2');
-    await admin.goto('/promote/shop/storefront/1.3/PRO');
+    await admin.goto(`/promote/shop/${STACK}/1.3/PRO`);
     await row(admin, 'shop/web').getByText('changed', { exact: true }).waitFor();
     // As if somebody had changed it in the very second: what is asked next is answered with another state.
     await admin.route('**/diff?**', async (route) => {
@@ -179,7 +183,7 @@ needs(
     });
     await press(admin, 'Request promotion to PRO');
     await see(admin, 'Now 1.1 runs there, no longer 1.2.');
-    await admin.unroute('**/diff?**');
+    await admin.unrouteAll({ behavior: 'wait' });
     await admin.reload();
     await press(admin, 'Request promotion to PRO');
     await see(admin, 'Your own request');

@@ -109,7 +109,7 @@ export function createFakeServices(db: Db): FakeServices {
         fake.buildsMade.push(again);
         return again;
       },
-      firstSight: async () => ({ error: fake.sourceError }),
+      firstSight: async () => ({ warning: fake.sourceError }),
       branches: async () => [{ branch: 'main', revision: REVISION }],
       revisions: async () => [{ revision: REVISION, author: 'Ann', email: null, message: 'first', at: AT }],
       test: async () => ({ ok: true, error: null, branches: [{ branch: 'main', revision: REVISION }] }),

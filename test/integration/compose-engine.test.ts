@@ -150,7 +150,8 @@ describe('a stack that does not come up', () => {
     const healthcheck = { test: ['CMD', 'false'], interval: '60s' };
     const rendered = renderServices(stack, { api: { ...sleeper(first), healthcheck } });
     await engine.apply(stack, rendered, () => {}, soon());
-    const settling = engine.settle(stack, rendered, () => {}, AbortSignal.timeout(1_000));
+    // Long enough for a busy engine to be asked once.
+    const settling = engine.settle(stack, rendered, () => {}, AbortSignal.timeout(8_000));
     await expect(settling).rejects.toThrow(/did not become healthy: api: 0 of 1 healthy/);
   });
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   existsSync,
   lstatSync,
@@ -33,7 +34,8 @@ import {
   tempFolder,
 } from '../fixtures/git-server.ts';
 
-const scm = new GitScm({ allowFile: true, caFile: null, timeoutMs: 10_000, instance: 'git-test' });
+const instance = randomUUID();
+const scm = new GitScm({ allowFile: true, caFile: null, timeoutMs: 60_000, instance });
 const signal = new AbortController().signal;
 const PASSWORD = 'correct horse/battery:st@ple';
 
@@ -144,7 +146,8 @@ describe('a server that says no or nothing', () => {
 
   it('silence → timeout, and no process is left', async () => {
     const silence = await serveSilence();
-    const impatient = new GitScm({ allowFile: false, caFile: null, timeoutMs: 1_000, instance: 'silence' });
+    const mine = randomUUID();
+    const impatient = new GitScm({ allowFile: false, caFile: null, timeoutMs: 1_000, instance: mine });
     for (const scheme of ['http', 'git', 'ssh']) {
       const source = accessTo(`${scheme}://127.0.0.1:${silence.port}/x`);
       expect((await failureOf(impatient.heads(source, signal))).fault, scheme).toBe('timeout');
@@ -152,7 +155,7 @@ describe('a server that says no or nothing', () => {
         'timeout',
       );
     }
-    expect(findByCookie('silence')).toEqual([]);
+    expect(findByCookie(mine)).toEqual([]);
     await silence.stop();
   });
 
@@ -160,10 +163,10 @@ describe('a server that says no or nothing', () => {
     const silence = await serveSilence();
     const stop = new AbortController();
     const asking = scm.heads(accessTo(`http://127.0.0.1:${silence.port}/x`), stop.signal);
-    while (findByCookie('git-test').length === 0) await new Promise(setImmediate);
+    while (findByCookie(instance).length === 0) await new Promise(setImmediate);
     stop.abort(new Error('cancelled by a test'));
     await expect(asking).rejects.toThrow('cancelled by a test');
-    expect(findByCookie('git-test')).toEqual([]);
+    expect(findByCookie(instance)).toEqual([]);
     await silence.stop();
   });
 
@@ -190,8 +193,12 @@ it('credentials never appear in the arguments of a process', async () => {
   const commandLines: string[] = [];
   while (!commandLines.some((line) => line.includes('remote-http'))) {
     await new Promise(setImmediate);
-    for (const pid of findByCookie('git-test')) {
-      if (existsSync(`/proc/${pid}/cmdline`)) commandLines.push(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+    for (const pid of findByCookie(instance)) {
+      try {
+        commandLines.push(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+      } catch {
+        // It has just ended: Git starts several.
+      }
     }
   }
   stop.abort(new Error('seen enough'));

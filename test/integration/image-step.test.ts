@@ -15,6 +15,7 @@ import { type Builder, BuildFailure, buildImage } from '../../runner/tools/build
 import { type BuildContext, buildContext } from '../../runner/tools/build-context.ts';
 import { engineClient } from '../../runner/tools/engine.ts';
 import { pushTag } from '../../runner/tools/push.ts';
+import { endChild } from '../fixtures/git-server.ts';
 
 const ada: RegistryCredentials = { username: 'ada', password: 'correct horse' };
 const engine = engineClient();
@@ -33,7 +34,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   for (const { host, server } of [open, locked]) {
-    server.kill();
+    await endChild(server);
     await removeImagesOf(host);
   }
   rmSync(folder, { recursive: true, force: true });
@@ -219,8 +220,7 @@ describe('the registry', () => {
 
   it('takes what it refused at first', async () => {
     const flaky = await startRegistry(path.join(folder, 'flaky'));
-    flaky.server.kill();
-    await once(flaky.server, 'exit');
+    await endChild(flaky.server);
     const reference = `${flaky.host}/x`;
     await engine.getImage('busybox:1.36').tag({ repo: reference, tag: '1' });
     let again: Promise<Registry> | undefined;
@@ -231,7 +231,7 @@ describe('the registry', () => {
     const digest = await pushTag(engine, access, reference, '1', restart, AbortSignal.timeout(60_000));
     const registry = await again;
     expect(await registry?.digest('x', '1')).toBe(digest);
-    registry?.server.kill();
+    if (registry) await endChild(registry.server);
     await removeImagesOf(flaky.host);
   });
 });
@@ -343,7 +343,7 @@ function start(step: ImageStep, { registry = open, credentials = null }: Access 
     effect: async (effect: string) => {
       effects.push(effect);
     },
-    signal: AbortSignal.timeout(100_000),
+    signal: AbortSignal.timeout(110_000),
   } as unknown as StepContext;
   return { outcome: imageStep(step, context), effects, text: () => Buffer.concat(log).toString() };
 }

@@ -8,7 +8,8 @@ import { type RegistryServer, startRegistry } from '../fixtures/registry-server.
 const signal = new AbortController().signal;
 const user = { username: 'ci', password: 'p@ss:w/örd' };
 const hashOf = (text: string) => `sha256:${createHash('sha256').update(text).digest('hex')}`;
-const quick = { timeoutMs: 1_000, backoffMs: 1 };
+const quick = { timeoutMs: 60_000, backoffMs: 1 };
+const impatient = { ...quick, timeoutMs: 1_000 };
 const spec = (host: string, path = '') => ({ url: `${host}${path}`, insecure: true });
 
 /** Pushes a tiny image with plain requests; answers its manifest's digest. */
@@ -136,7 +137,7 @@ describe('a registry in trouble', () => {
 
   it('that is silent, away, not there or no registry is told apart', async () => {
     const silence = await serveSilence();
-    await expect(ping(spec(`127.0.0.1:${silence.port}`), null, signal, quick)).rejects.toMatchObject({
+    await expect(ping(spec(`127.0.0.1:${silence.port}`), null, signal, impatient)).rejects.toMatchObject({
       fault: 'timeout',
     });
     await silence.stop();

@@ -21,7 +21,9 @@ needs('docker', 'base-image')('a workspace', () => {
   /** Labels of the container that `work` makes and removes. */
   async function labelsOf(instance: string, work: () => Promise<unknown>): Promise<Record<string, string>> {
     const filters = { event: ['destroy'], label: [`slipway.instance=${instance}`] };
-    const events = (await docker.getEvents({ filters })) as Readable;
+    // Since before now: the engine answers a moment before it listens.
+    const since = Math.floor(Date.now() / 1000) - 1;
+    const events = (await docker.getEvents({ filters, since })) as Readable;
     try {
       const destroyed = once(events, 'data');
       await work();

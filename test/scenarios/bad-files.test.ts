@@ -70,3 +70,23 @@ test('a value that is wrong only once it is filled in makes a failed build, too'
   await spine.trigger.poll(spine.pipeline, new AbortController().signal);
   expect(builds(spine.db, spine.pipeline.id, { limit: 1 })).toMatchObject([{ result: 'failed' }]);
 });
+
+test('an override for an environment that the project does not have is refused, once it has any', async () => {
+  const overriding =
+    'steps: { a: { image: busybox, run: [x] } }\nrelease: { version: "${number}", compose: c.yml, stack: shop, overrides: { PROO: pro.yml } }\n';
+  await spine.defineShop(GOOD, [{ name: 'DEV' }, { name: 'PRO' }]);
+  spine.scm.commit({ 'slipway.yml': overriding });
+  await spine.trigger.poll(spine.pipeline, new AbortController().signal);
+  const [build] = builds(spine.db, spine.pipeline.id, { limit: 1 });
+  expect(build).toMatchObject({
+    result: 'failed',
+    reason: expect.stringMatching(/overrides\.PROO: .*it has DEV, PRO/),
+  });
+});
+
+test('a branch that the repository does not have is told when the pipeline is defined', async () => {
+  await spine.defineShop(GOOD);
+  expect(await spine.trigger.firstSight(spine.pipeline)).toEqual({ warning: null });
+  const elsewhere = { ...spine.pipeline, source: { ...spine.pipeline.source, branches: ['master'] } };
+  expect((await spine.trigger.firstSight(elsewhere)).warning).toContain('has no branch master');
+});

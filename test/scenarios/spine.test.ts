@@ -391,7 +391,7 @@ describe('cancel and timeout', () => {
       expect(['passed', 'cancelled']).toContain(end.result);
       expect(end.steps.every(({ status }) => status === 'finished')).toBe(true);
     }
-  });
+  }, 120_000);
 });
 
 describe('one at a time', () => {

@@ -223,6 +223,12 @@ services:
     expect(await released(files, given)).toEqual({ built: ['shop/admin', 'shop/web'], thirdParty: [] });
   });
 
+  it('name the override whose file is not there', async () => {
+    const given = { release: { overrides: { PRO: 'missing.yml' } } };
+    const files = { 'compose.yaml': 'services: {a: {build: .}}' };
+    await expect(buildsOf(files, given)).rejects.toThrow('release.overrides.PRO: the workspace has no missing.yml');
+  });
+
   it.each<[string, Given]>([
     ['${REG:-}shop/web:${TAG:-1}', {}],
     ['${REG:-}shop/web:${TAG:-1}', { env: { REG: 'r.test/', TAG: '2' } }],

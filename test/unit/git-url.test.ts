@@ -66,8 +66,10 @@ describe('repository URLs', () => {
 
   it('file:// is accepted only where it is allowed, and only with an absolute path', () => {
     expect(() => checkSourceUrl('file:///srv/shop.git', { allowFile: true })).not.toThrow();
-    for (const url of ['file://srv/shop.git', 'file:///', '/srv/shop.git', 'file://-x/y']) {
-      expect(() => checkSourceUrl(url, { allowFile: true })).toThrow(/absolute path|neither/);
+    expect(() => checkSourceUrl('/srv/shop.git', { allowFile: true })).toThrow('write file:///srv/shop.git');
+    expect(() => checkSourceUrl('/srv/shop.git', { allowFile: false })).toThrow('neither');
+    for (const url of ['file://srv/shop.git', 'file:///', 'file://-x/y']) {
+      expect(() => checkSourceUrl(url, { allowFile: true })).toThrow(/absolute path/);
     }
   });
 
