@@ -254,10 +254,7 @@ describe('services', () => {
   };
 
   it('are reached by name', async () => {
-    const { result, text } = await run(
-      ['until wget -qO- http://web/; do sleep 0.2; done'],
-      { services: [web] },
-    );
+    const { result, text } = await run(['until wget -qO- http://web/; do sleep 0.2; done'], { services: [web] });
     expect(text).toContain('it works');
     expect(result).toBe('passed');
   });

@@ -100,9 +100,12 @@ test('has the environment, and only the secrets that it names', async () => {
 test('a service beside it answers, too', async () => {
   const helper = { name: 'helper', image: BASE, env: {}, command: ['httpd', '-f', '-p', '80'] };
   const { outcome } = await verify(
-    defineVerify(['wget -q -O - http://web/', 'until wget -S -O - http://helper/ 2>&1 | grep HTTP/1; do sleep 0.2; done'], {
-      services: [helper],
-    }),
+    defineVerify(
+      ['wget -q -O - http://web/', 'until wget -S -O - http://helper/ 2>&1 | grep HTTP/1; do sleep 0.2; done'],
+      {
+        services: [helper],
+      },
+    ),
   );
   expect(outcome.result).toBe('passed');
 });

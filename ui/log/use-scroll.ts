@@ -1,5 +1,5 @@
 import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
-import { type Geometry, type Position, positionAt, scrolled } from './rows.ts';
+import { type Geometry, maxTop, type Position, positionAt, scrolled } from './rows.ts';
 
 /** The thumb is put where it belongs once the wheel has come to rest. */
 const REST = 150;
@@ -37,10 +37,17 @@ export function useScroll(element: RefObject<HTMLElement | null>, total: number)
     const box = element.current;
     if (!box) return;
     setViewport(box.clientHeight);
-    const observer = new ResizeObserver(() => setViewport(box.clientHeight));
+    const observer = new ResizeObserver(() => {
+      const { top } = now.current;
+      const atEnd = top > 0 && top >= maxTop(latest.current);
+      latest.current = { ...latest.current, viewport: box.clientHeight };
+      setViewport(box.clientHeight);
+      // Who is at the end stays there: what one came to see would go below the edge.
+      if (atEnd) put(positionAt(Number.POSITIVE_INFINITY, latest.current));
+    });
     observer.observe(box);
     return () => observer.disconnect();
-  }, [element]);
+  }, [element, put]);
   useEffect(() => () => clearTimeout(rest.current), []);
 
   // After rendering, when the element is as high as it has to be.
