@@ -1,6 +1,6 @@
 /** `kill -9` of the server in the middle of things, a full disk, and another installation on the same engine. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -182,8 +182,8 @@ needs(
     const ballast = path.join(data, 'ballast');
     try {
       await defineShop(slipway, null, repo.url, []);
-      writeFileSync(ballast, Buffer.alloc(400 << 20));
-      await eventually('not ready', async () => (await fetch(`${slipway.url}/readyz`)).status === 503);
+      execFileSync('fallocate', ['-l', '400MiB', ballast]);
+      await eventually('not ready', async () => (await slipway.ask('GET', '/readyz')).status === 503);
       expect(await slipway.ask('POST', BUILDS, {})).toMatchObject({
         status: 503,
         body: { detail: expect.stringContaining('disk') },

@@ -20,6 +20,8 @@ import { eventually, type Json } from '../fixtures/slipway.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const TOKEN = 'image-test-token-0123456789';
+/** Of its own, as the name of the image: nothing else on this machine is of this project. */
+const PROJECT = `image-test-${process.pid}`;
 const NAME = `slipway-image-test-${process.pid}`;
 const SOCKET = '/var/run/docker.sock';
 /** Making base images, and compiling the native module where it cannot be fetched. */
@@ -62,12 +64,9 @@ needs(
     const folder = tempFolder();
     repo = defineRepo(FILES, folder);
     git = await serveHttp(folder);
-    ports = {
-      server: await freePort(),
-      registry: await freePort(),
-      smtp: await freePort(),
-      mail: await freePort(),
-    };
+    // All at once, so that none is given twice.
+    const [server, registry, smtp, mail] = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
+    ports = { server, registry, smtp, mail };
     compose('build');
     compose('up', '-d');
     await eventually('the server', () => answers(ports.server));
@@ -83,7 +82,7 @@ needs(
         '-q',
         ...(kind === 'container' ? ['-a'] : []),
         '--filter',
-        'label=slipway.project=image-test',
+        `label=slipway.project=${PROJECT}`,
       );
       for (const id of mine.split('\n').filter(Boolean)) docker(kind, 'rm', '-f', id);
     }
@@ -119,7 +118,8 @@ needs(
   async function api(method: string, at: string, body?: unknown, port = ports.server): Promise<Json> {
     const response = await fetch(`http://127.0.0.1:${port}/api/v1${at}`, {
       method,
-      headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
+      // Closed: what blocks this process keeps it from hearing that an idle connection was.
+      headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json', connection: 'close' },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();
@@ -134,23 +134,23 @@ needs(
     });
 
   async function defineProject(port?: number): Promise<void> {
-    await api('PUT', '/projects/image-test', { name: 'Image test' }, port);
-    await api('PUT', '/projects/image-test/registry', { url: `localhost:${ports.registry}`, insecure: true }, port);
+    await api('PUT', `/projects/${PROJECT}`, { name: 'Image test' }, port);
+    await api('PUT', `/projects/${PROJECT}/registry`, { url: `localhost:${ports.registry}`, insecure: true }, port);
     const source = { kind: 'git', url: git.urlOf(repo), branches: ['main'] };
-    await api('PUT', '/projects/image-test/pipelines/web', { source }, port);
+    await api('PUT', `/projects/${PROJECT}/pipelines/web`, { source }, port);
   }
 
   test('a commit goes to DEV, with the engine outside the container, and mail of it arrives', async () => {
     await defineProject();
     const engine = { kind: 'compose', host: `unix://${SOCKET}` };
-    await api('PUT', '/projects/image-test/environments/DEV', { order: 1, engine, promote: 'auto' });
+    await api('PUT', `/projects/${PROJECT}/environments/DEV`, { order: 1, engine, promote: 'auto' });
     commit(repo, { page: 'hello from a container\n' });
-    await api('POST', '/projects/image-test/pipelines/web/builds', {});
-    expect(await finished('/projects/image-test/pipelines/web/builds/1')).toMatchObject({
+    await api('POST', `/projects/${PROJECT}/pipelines/web/builds`, {});
+    expect(await finished(`/projects/${PROJECT}/pipelines/web/builds/1`)).toMatchObject({
       result: 'passed',
-      images: [{ reference: expect.stringMatching(`^localhost:${ports.registry}/image-test/web@sha256:`) }],
+      images: [{ reference: expect.stringMatching(`^localhost:${ports.registry}/${PROJECT}/web@sha256:`) }],
     });
-    expect(await finished('/projects/image-test/environments/DEV/deployments/1')).toMatchObject({ result: 'passed' });
+    expect(await finished(`/projects/${PROJECT}/environments/DEV/deployments/1`)).toMatchObject({ result: 'passed' });
     await eventually('the mail', async () => {
       const answer = await fetch(`http://127.0.0.1:${ports.mail}/api/v1/messages`);
       const { messages } = (await answer.json()) as { messages: unknown[] };
@@ -175,8 +175,8 @@ needs(
     try {
       await eventually('the server', () => answers(port));
       await defineProject(port);
-      await api('POST', '/projects/image-test/pipelines/web/builds', {}, port);
-      const build = await finished('/projects/image-test/pipelines/web/builds/1', port);
+      await api('POST', `/projects/${PROJECT}/pipelines/web/builds`, {}, port);
+      const build = await finished(`/projects/${PROJECT}/pipelines/web/builds/1`, port);
       expect(build).toMatchObject({ result: 'errored' });
       expect(build.reason).toMatch(/engine does not see the workspaces.*\/inside.*same path on the host/s);
     } finally {

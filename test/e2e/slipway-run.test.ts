@@ -26,6 +26,8 @@ import { clearEngine, containersWith, eventually } from '../fixtures/slipway.ts'
 const ROOT = path.resolve(import.meta.dirname, '../..');
 /** By its path: the checkout that a test runs in knows no packages. */
 const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+/** Where `node:20-slim` cannot be pulled. */
+const MAKING_IMAGES = 20 * 60_000;
 const EXAMPLES = path.join(ROOT, 'pipelines/examples');
 
 needs(
@@ -37,8 +39,9 @@ needs(
   let repo: Repo | null = null;
 
   beforeAll(() => {
+    baseImage('node:20-slim');
     cache = mkdtempSync(path.join(tmpdir(), 'slipway-run-'));
-  });
+  }, MAKING_IMAGES);
   afterEach(async () => {
     if (repo) await clearAway(repo.dir);
     repo = null;
@@ -199,7 +202,6 @@ release: { compose: compose.yml }
   test.each(['shortest', 'node', 'static-site', 'monorepo'])(
     'the example %s passes',
     async (name) => {
-      baseImage('node:20-slim');
       const folder = path.join(mkdtempSync(path.join(tmpdir(), 'slipway-example-')), name);
       cpSync(path.join(EXAMPLES, name), folder, { recursive: true });
       try {

@@ -224,9 +224,13 @@ needs(
   describe('the line to the server', () => {
     test('breaks and comes back: nothing is lost, one stream for all tabs', async () => {
       await admin.goto('/p/shop/web');
-      await see(admin, /^Live$/);
       const second = await admin.context().newPage();
       await second.goto('/p/shop/web');
+      // All of the page, before the server goes: its parts are loaded one after the other.
+      for (const page of [admin, second]) {
+        await see(page, /#3 Say hello once more/);
+        await see(page, /^Live$/);
+      }
       await slipway.kill();
       await see(admin, /Reconnecting|Offline/);
       await slipway.restart();
