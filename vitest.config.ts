@@ -5,14 +5,14 @@ export default defineConfig({
   test: {
     projects: [
       {
-        test: { name: 'fast', include: ['test/{unit,contract,scenarios}/**/*.test.ts'], testTimeout: 10_000 },
+        test: { name: 'fast', include: ['test/{unit,contract,scenarios}/**/*.test.ts'], testTimeout: 30_000 },
       },
       {
         test: {
           name: 'real',
           include: ['test/{integration,e2e}/**/*.test.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
           fileParallelism: false,
           expect: { poll: { timeout: 30_000 } },
         },

@@ -48,6 +48,8 @@ import { Watcher } from './watcher.ts';
 
 /** A question to a repository's server may take so long, ms. */
 const SCM_TIMEOUT = 20_000;
+/** An idle connection is kept so long, ms. */
+const KEEP_ALIVE = 80_000;
 
 export interface RunningServer {
   url: string;
@@ -239,6 +241,8 @@ export async function startServer(env: NodeJS.ProcessEnv): Promise<RunningServer
     config.tlsCert && config.tlsKey
       ? createSecureServer({ cert: readFileSync(config.tlsCert), key: readFileSync(config.tlsKey) }, app)
       : createServer(app);
+  // Longer than proxies keep theirs: they would send a request into a connection that is just being closed.
+  server.keepAliveTimeout = KEEP_ALIVE;
   parts.coordinator.recover((runner) => runner.startsWith(EMBEDDED));
   await listen(server, config);
   const url = addressOf(server, config);
