@@ -49,7 +49,10 @@ async function main(benches: Bench[], runs: number): Promise<void> {
   try {
     for (const bench of benches) {
       process.stderr.write(`${bench.name} …\n`);
-      rows.push(...(await bench.measure({ installation, runs })));
+      const measured = await bench.measure({ installation, runs });
+      // At once: a run that is stopped half-way has told what it found.
+      process.stderr.write(`${table(measured)}\n`);
+      rows.push(...measured);
     }
   } finally {
     await (installed as Promise<Installation> | null)?.then((made) => made.close());
