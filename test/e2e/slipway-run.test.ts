@@ -189,7 +189,7 @@ release: { compose: compose.yml }
     child.stdout.on('data', (chunk) => {
       out += chunk;
     });
-    await eventually('the step to begin', () => /│ begun$/m.test(out));
+    await eventually('the step to begin', () => /^begun$/m.test(out));
     child.kill('SIGINT');
     // Not `exit`: its last words may still be in the pipe then.
     const [code] = await once(child, 'close');
