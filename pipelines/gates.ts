@@ -3,6 +3,7 @@
  * Pure; judged when a deployment is asked for, again at every change, and once more when the lock is taken.
  */
 import { Cron } from 'croner';
+import { matchesBranch } from './branches.ts';
 import type {
   Approval,
   ApprovalRule,
@@ -14,7 +15,6 @@ import type {
   Release,
   Role,
 } from './model.ts';
-import { matchesAny } from './patterns.ts';
 
 export interface GateInput {
   now: number;
@@ -65,7 +65,7 @@ function blocked({ release }: GateInput): Gate {
 
 function branch({ environment, release }: GateInput): Gate | null {
   if (!environment.branches) return null;
-  if (matchesAny(environment.branches, release.branch))
+  if (matchesBranch(environment.branches, release.branch))
     return open('branch', `Branch ${release.branch} may come to ${environment.name}.`);
   const allowed = environment.branches.join(', ');
   return refuses(

@@ -27,6 +27,8 @@ export interface Change {
   at: number;
   /** Paths touched, where known; capped. */
   files?: string[];
+  /** The further source it is of, as the pipeline file calls it; left out for the pipeline's own. */
+  source?: string;
 }
 
 /** A node of a run's graph, with what has become of it. */
@@ -174,6 +176,8 @@ export interface BuildRun extends RunBase {
   revision: string;
   parameters: Record<string, string>;
   changes: Change[];
+  /** Whether there are more changes than are listed. */
+  moreChanges: boolean;
   images: BuiltImage[];
   /** What the plan calls this build's version; the release made of it bears it. */
   version: string;
@@ -246,15 +250,24 @@ export type Role = 'viewer' | 'developer' | 'release-manager' | 'admin';
 export interface SourceSpec {
   kind: 'git' | 'svn';
   url: string;
-  /** Patterns of watched branches; the first one named is the default branch. */
+  /**
+   * Patterns of watched branches; the first one named is the default branch. Git: a pattern that begins with `refs/` means
+   * other references, as in `refs/tags/v*` or `refs/pull/**`. SVN: paths below `url`.
+   */
   branches: string[];
+  /** Git: whether submodules are checked out, too. */
+  submodules?: boolean | undefined;
+  /** Git: whether files kept in LFS are fetched. */
+  lfs?: boolean | undefined;
+  /** Further hosts that submodules and SVN externals may come from; the source's own always may. */
+  hosts?: string[] | undefined;
 }
 
 /** Never stored unencrypted, never returned, never in argv. */
 export type SourceCredentials =
   | { username: string; password: string }
   | { token: string }
-  | { sshKey: string; knownHosts?: string };
+  | { sshKey: string; knownHosts?: string | undefined };
 
 export interface RegistrySpec {
   /** `host[:port][/path]`; images are `url/<image>`. */

@@ -1,4 +1,5 @@
 /** The steps of a file as a runner gets them: variables filled in, matrices expanded, conditions decided. */
+import { matchesBranch } from './branches.ts';
 import { stepNeeds } from './check.ts';
 import { invalid } from './errors.ts';
 import type {
@@ -136,7 +137,7 @@ function demand(fault: (value: string) => string | null, value: string, path: st
 
 /** Why `when` leaves a step out, as a sentence; null where it does not. */
 function whySkipped(when: FileStep['when'], { branch, trigger, changedPaths }: Occasion): string | null {
-  if (when?.branch && !matchesAny(when.branch, branch))
+  if (when?.branch && !matchesBranch(when.branch, branch))
     return `only for branch ${list(when.branch)}, and this is ${branch}`;
   if (when?.trigger && !when.trigger.includes(trigger))
     return `only for trigger ${list(when.trigger)}, and this is ${trigger}`;

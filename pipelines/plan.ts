@@ -1,12 +1,15 @@
 /** From a pipeline file or a release to the frozen plan of a run. Pure: what it says is decided once, at the trigger. */
+import { isForeign, tagOf } from './branches.ts';
 import { faultOfParameter } from './check.ts';
 import { invalid } from './errors.ts';
 import type {
   BuildPlan,
   DeploymentPlan,
   Environment,
+  External,
   NotifyPlan,
   Plan,
+  PlannedSource,
   PlannedStep,
   RegistrySpec,
   Release,
@@ -36,6 +39,8 @@ export interface PlanContext {
   source: SourceSpec;
   branch: string;
   revision: string;
+  externals: External[];
+  sources: PlannedSource[];
   registry: RegistrySpec | null;
   now: number;
   /** As given; defaults are filled in. */
@@ -50,7 +55,8 @@ export function planBuild(file: PipelineFile, context: PlanContext): BuildPlan {
   const variables = variablesOf(file, context);
   const env = fillWith(file.env ?? {}, ['env'], variables);
   const steps = buildSteps(file, variables, context);
-  const release = planRelease(file, variables, context);
+  const foreign = isForeign(context.branch);
+  const release = foreign ? null : planRelease(file, variables, context);
   if (release) {
     const needs = steps.map((step) => step.name);
     steps.push({ ...plain(unusedName('release', needs), needs), kind: 'inspect', of: 'workspace' });
@@ -65,7 +71,10 @@ export function planBuild(file: PipelineFile, context: PlanContext): BuildPlan {
     source: context.source,
     branch: context.branch,
     revision: context.revision,
-    registry: context.registry,
+    externals: context.externals,
+    sources: context.sources,
+    registry: foreign ? null : context.registry,
+    foreign,
     env: {
       CI: 'true',
       ...env,
@@ -91,7 +100,7 @@ function variablesOf(file: PipelineFile, context: PlanContext): Variables {
     revision: context.revision,
     short: context.revision.slice(0, 12),
     branch: context.branch,
-    tag: asTag(context.branch),
+    tag: tagOf(context.branch) ?? asTag(context.branch),
     project: context.project,
     pipeline: context.pipeline,
     date: new Date(context.now).toISOString().slice(0, 10),

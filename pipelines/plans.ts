@@ -88,6 +88,30 @@ export interface NotifyPlan {
 /** Plans carry a version; the server accepts the one before. */
 export const PLAN_VERSION = 1;
 
+/**
+ * A part of a checkout that a repository takes from elsewhere, at an exact revision: an SVN external.
+ */
+export interface External {
+  /** Below the workspace, `/`-separated. */
+  path: string;
+  url: string;
+  revision: string;
+}
+
+/** A further source of a build, checked out below the workspace. */
+export interface PlannedSource {
+  /** As the file calls it. */
+  name: string;
+  source: SourceSpec;
+  branch: string;
+  revision: string;
+  externals: External[];
+  /** The folder of the workspace that it fills. */
+  path: string;
+  /** The project's secret that it is reached with; null for the pipeline's own credentials, on the same host. */
+  secret: string | null;
+}
+
 export interface BuildPlan {
   version: typeof PLAN_VERSION;
   kind: 'build';
@@ -98,7 +122,12 @@ export interface BuildPlan {
   source: SourceSpec;
   branch: string;
   revision: string;
+  externals: External[];
+  /** Further ones; `source` fills the workspace itself. */
+  sources: PlannedSource[];
   registry: RegistrySpec | null;
+  /** Whether the code may be a stranger's, as that of a pull request: no secrets, no host, nothing pushed or released. */
+  foreign: boolean;
   /** Environment of every script. */
   env: Record<string, string>;
   timeout: number;

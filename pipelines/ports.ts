@@ -6,6 +6,7 @@ import type { RunnerEvent } from './events.ts';
 import type {
   Change,
   EngineSpec,
+  External,
   ObservedService,
   Plan,
   RegistryCredentials,
@@ -45,7 +46,12 @@ export interface Claim {
   run: Run;
   plan: Plan;
   secrets: Record<string, string>;
-  credentials: { source: SourceCredentials | null; registry: RegistryCredentials | null };
+  credentials: {
+    source: SourceCredentials | null;
+    /** Of the further sources, by name. */
+    sources: Record<string, SourceCredentials | null>;
+    registry: RegistryCredentials | null;
+  };
   /** Deployments: what to put back if this one fails; null where nothing ran. */
   previous: Target | null;
   logLimit: number;
@@ -100,6 +106,10 @@ export interface Queue {
 
 // ---- tools -------------------------------------------------------------------------------------------------------------
 
+/**
+ * A branch (or what is watched like one) with a revision of it. Git: the name of a branch, or the full name of another
+ * reference, such as `refs/tags/v1` or `refs/pull/7/head`. SVN: a path below the source's URL.
+ */
 export interface Head {
   branch: string;
   revision: string;
@@ -113,29 +123,37 @@ export interface SourceAccess {
   cache: string;
 }
 
+/** What one cheap question tells of a repository. */
+export interface Pulse {
+  /** Names the repository: sources with the same root share the answer. */
+  root: string;
+  /** Another one whenever a head may have moved, since the same question was asked last. */
+  mark: string;
+  /** The heads, unfiltered, where the question tells them anyway. */
+  heads: Head[] | null;
+}
+
 /** Git and SVN as equals. Failures are `RemoteError('repository', …)`; messages carry no credentials. */
 export interface Scm {
-  /** All branches that match `source.branches`, with their newest revision. One question to the server. */
+  /** Whether anything has moved. `source.branches` says which kinds of references count. */
+  pulse(access: SourceAccess, signal: AbortSignal): Promise<Pulse>;
+  /** All branches that match `source.branches`, with their newest revision. */
   heads(access: SourceAccess, signal: AbortSignal): Promise<Head[]>;
   /** The full revision that `revision` (may be short) names on `branch`; throws `invalid` where there is none. */
   resolve(access: SourceAccess, branch: string, revision: string, signal: AbortSignal): Promise<string>;
-  /** Newest first: reachable from `to` and not from any of `not`; at most `limit`. */
-  log(
-    access: SourceAccess,
-    range: { to: string; not: string[]; branch: string; limit: number },
-    signal: AbortSignal,
-  ): Promise<Change[]>;
+  /** Newest first: what `to` has and none of `not` has; at most `limit`. Revisions in `not` that are gone count for nothing. */
+  log(access: SourceAccess, range: { to: Head; not: Head[]; limit: number }, signal: AbortSignal): Promise<Change[]>;
   /** Text of a file at an exact revision, or null where there is no such file. Refuses over 256 KiB. */
-  readFile(
-    access: SourceAccess,
-    at: { branch: string; revision: string },
-    path: string,
-    signal: AbortSignal,
-  ): Promise<string | null>;
-  /** Fills an empty folder with exactly this revision. */
+  readFile(access: SourceAccess, at: Head, path: string, signal: AbortSignal): Promise<string | null>;
+  /**
+   * What a checkout of this revision takes from elsewhere without the revision itself pinning it: each is resolved to what
+   * it is now. Throws `invalid` for one that is not allowed.
+   */
+  externals(access: SourceAccess, at: Head, signal: AbortSignal): Promise<External[]>;
+  /** Fills an empty folder with exactly this revision, and these externals. */
   checkout(
     access: SourceAccess,
-    at: { branch: string; revision: string },
+    at: Head & { externals?: External[] },
     into: string,
     signal: AbortSignal,
   ): Promise<void>;

@@ -254,7 +254,14 @@ const source = object({
     .regex(/^[^-\s][^\s]*$/, 'expected a branch')
     .optional()
     .describe('The branch that is followed.'),
-  path: path.optional().describe('The folder of the workspace that it is checked out into.'),
+  path: path
+    .optional()
+    .describe('The folder of the workspace that it is checked out into. The name of the source, where left out.'),
+  secret: checked(z.string({ error: wanted('the name of a secret') }), values.faultOfSecretName)
+    .optional()
+    .describe(
+      "The secret that it is reached with: a token, user:password or a private key. The pipeline's own credentials, where left out and the host is the same.",
+    ),
 });
 
 export const pipelineFile = object(

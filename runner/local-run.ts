@@ -53,7 +53,7 @@ export class LocalRun implements Omit<RunnerApi, 'register' | 'claim'> {
       run: this.#run,
       plan,
       secrets,
-      credentials: { source: null, registry: null },
+      credentials: { source: null, sources: {}, registry: null },
       previous: null,
       logLimit,
     };
@@ -127,7 +127,7 @@ function queuedRun(plan: BuildPlan, id: number, now: number): BuildRun {
       stop: null,
     },
     ...{ runner: null, token: null, steps, queuedAt: now, startedAt: null, finishedAt: null },
-    ...{ branch: plan.branch, revision: plan.revision, parameters: {}, changes: [], images: [] },
+    ...{ branch: plan.branch, revision: plan.revision, parameters: {}, changes: [], moreChanges: false, images: [] },
     ...{ version: plan.env.SLIPWAY_VERSION ?? '', release: null },
   };
 }

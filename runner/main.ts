@@ -1,10 +1,11 @@
 /** Wires a runner together: the tools it executes steps with, and the server it works for. */
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { createReadStream, existsSync } from 'node:fs';
+import { mkdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
+import { invalid } from '../pipelines/errors.ts';
 import { createMasker } from '../pipelines/mask.ts';
-import type { PlannedStep, SourceSpec } from '../pipelines/model.ts';
+import type { PlannedSource, PlannedStep, SourceCredentials, SourceSpec } from '../pipelines/model.ts';
 import type { Claim, Clock, Queue, RunnerApi, RunnerInfo, Scm } from '../pipelines/ports.ts';
 import type { AttemptDeps } from './attempt.ts';
 import { stepLabels } from './labels.ts';
@@ -19,6 +20,7 @@ import { verifyStep } from './steps/verify.ts';
 import { removeWorkspace, workspaceFor } from './steps/workspace.ts';
 import { sweep } from './sweep.ts';
 import { pendingRemovals } from './tools/containers.ts';
+import { allOrFirstFailure } from './tools/copy-folder.ts';
 import { Worker } from './worker.ts';
 
 /** What it takes to execute one claim. */
@@ -108,22 +110,49 @@ function execute(step: PlannedStep, context: StepContext): Promise<StepOutcome> 
   }
 }
 
+/** The source into the workspace, then the further ones below it, side by side. */
 async function checkout(options: AttemptOptions, claim: Claim, workspace: string, signal: AbortSignal): Promise<void> {
   if (claim.plan.kind !== 'build') return;
-  const { source, project, branch, revision } = claim.plan;
+  const { source, branch, revision, externals, sources, project } = claim.plan;
   await removeWorkspace(workspace);
   await mkdir(workspace, { recursive: true });
-  const cache = mirrorFolder(options.settings.folder, project, source.url);
-  const access = { source, credentials: claim.credentials.source, cache };
-  await options.scm(source.kind).checkout(access, { branch, revision }, workspace, signal);
+  const fill = (from: SourceSpec, credentials: SourceCredentials | null, at: Checkout, into: string) => {
+    const cache = mirrorFolder(options.settings.folder, project, from.url);
+    return options.scm(from.kind).checkout({ source: from, credentials, cache }, at, into, signal);
+  };
+  await fill(source, claim.credentials.source, { branch, revision, externals }, workspace);
+  const further = sources.map(async (each) => {
+    const into = await folderFor(workspace, each);
+    await fill(each.source, claim.credentials.sources[each.name] ?? null, each, into);
+  });
+  await allOrFirstFailure(further);
+}
+
+type Checkout = Parameters<Scm['checkout']>[1];
+
+/** Makes the folder of a further source. Throws `invalid` where the repository itself has something there. */
+async function folderFor(workspace: string, { name, path: to }: PlannedSource): Promise<string> {
+  const folder = path.join(workspace, to);
+  const parent = path.dirname(folder);
+  await mkdir(parent, { recursive: true });
+  const inside = await realpath(parent);
+  const root = await realpath(workspace);
+  const free = (inside === root || inside.startsWith(`${root}/`)) && !existsSync(folder);
+  if (!free) throw invalid(`sources.${name}.path: the repository itself has a ${to}`, `sources.${name}.path`);
+  await mkdir(folder);
+  return folder;
 }
 
 /** Everything a claim brings that must not be seen. */
 function secretsOf({ secrets, credentials, plan }: Claim): string[] {
-  const { source, registry } = credentials;
+  const { source, sources, registry } = credentials;
   const tls = plan.kind !== 'build' && plan.engine.tls?.key ? { key: plan.engine.tls.key } : {};
-  return [secrets, source ?? {}, registry ? { password: registry.password } : {}, tls].flatMap((each) =>
-    Object.entries(each).flatMap(([name, value]) => (name === 'username' || name === 'knownHosts' ? [] : [value])),
+  const password = registry ? { password: registry.password } : {};
+  const all = [secrets, source, ...Object.values(sources), password, tls];
+  return all.flatMap((each) =>
+    Object.entries(each ?? {}).flatMap(([name, value]) =>
+      name === 'username' || name === 'knownHosts' || value === undefined ? [] : [value],
+    ),
   );
 }
 

@@ -6,6 +6,7 @@ import { createMetrics } from './metrics.ts';
 import { openApi } from './openapi.ts';
 import { problemHandler } from './problem.ts';
 import { type Deps, routerOf } from './route.ts';
+import { hookRoutes } from './routes/hooks.ts';
 import { apiRoutes } from './routes/index.ts';
 import { rootRoutes } from './routes/system.ts';
 import { serveClient } from './static.ts';
@@ -18,12 +19,13 @@ export function createApp(given: Omit<Deps, 'now'> & Partial<Pick<Deps, 'now'>>)
   const deps: Deps = { now: Date.now, ...given };
   const { config } = deps;
   const metrics = createMetrics(deps.db);
+  const hooks = hookRoutes();
   let document: object | undefined;
   const root = rootRoutes(metrics, () => {
     document ??= openApi(
       [
         { prefix: API_PREFIX, routes: apiRoutes },
-        { prefix: '', routes: root },
+        { prefix: '', routes: [...root, ...hooks] },
       ],
       API_VERSION,
       config.publicUrl,
@@ -54,6 +56,7 @@ export function createApp(given: Omit<Deps, 'now'> & Partial<Pick<Deps, 'now'>>)
     }),
   );
   app.use(routerOf(root, deps));
+  app.use(routerOf(hooks, deps));
   app.use(API_PREFIX, routerOf(apiRoutes, deps));
   app.use(serveClient());
   app.use((request, _response, next) => next(notFound(`there is no ${request.method} ${request.path.slice(0, 200)}`)));

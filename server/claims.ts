@@ -4,7 +4,7 @@ import type { Claim } from '../pipelines/ports.ts';
 import type { Vault } from './auth/vault.ts';
 import type { Db } from './store/db.ts';
 import { engineWithTls, environmentById } from './store/environments.ts';
-import { credentialsOf, hostOf, pipelineById } from './store/pipelines.ts';
+import { credentialsOf, furtherCredentials, hostOf, pipelineById } from './store/pipelines.ts';
 import { registryCredentials, registryOf } from './store/projects.ts';
 import { releaseById } from './store/releases.ts';
 import { planOf } from './store/runs.ts';
@@ -33,7 +33,11 @@ export class ClaimFactory {
       run,
       plan: this.#withTls(run, plan),
       secrets: this.#secrets(run, plan),
-      credentials: { source: this.#source(run, plan), registry: this.#registry(run, plan) },
+      credentials: {
+        source: this.#source(run, plan),
+        sources: this.#sources(run, plan),
+        registry: this.#registry(run, plan),
+      },
       previous: run.kind === 'deployment' ? this.#previous(run.environmentId, run.stack) : null,
       logLimit: this.#logLimit,
     };
@@ -48,7 +52,7 @@ export class ClaimFactory {
 
   /** A build gets those its steps name. A deployment gets all its environment may have: the compose text names them. */
   #secrets(run: Run, plan: Plan): Record<string, string> {
-    if (run.kind === 'task') return {};
+    if (run.kind === 'task' || (plan.kind === 'build' && plan.foreign)) return {};
     const branch = run.kind === 'build' ? run.branch : (releaseById(this.#db, run.releaseId)?.branch ?? '');
     const environmentId = run.kind === 'build' ? null : run.environmentId;
     const all = secretsForRun(this.#db, this.#vault, { projectId: run.projectId, environmentId, branch });
@@ -64,6 +68,19 @@ export class ClaimFactory {
     return pipeline && hostOf(pipeline.source.url) === hostOf(plan.source.url)
       ? credentialsOf(this.#db, this.#vault, pipeline)
       : null;
+  }
+
+  /** Of the further sources: the secret that each names, or the pipeline's own on the same host. */
+  #sources(run: Run, plan: Plan): Claim['credentials']['sources'] {
+    if (run.kind !== 'build' || plan.kind !== 'build') return {};
+    const pipeline = pipelineById(this.#db, run.pipelineId);
+    if (!pipeline) return {};
+    return Object.fromEntries(
+      plan.sources.map(({ name, source, secret }) => [
+        name,
+        furtherCredentials(this.#db, this.#vault, pipeline, { url: source.url, secret, branch: run.branch }),
+      ]),
+    );
   }
 
   #registry(run: Run, plan: Plan): Claim['credentials']['registry'] {

@@ -31,23 +31,28 @@ import { LogStore } from './logs.ts';
 import { createSmtpMailer } from './notify/mailer.ts';
 import { messageFor } from './notify/messages.ts';
 import { createOutbox } from './notify/outbox.ts';
+import { Poller } from './poller.ts';
 import { Promoter } from './promoter.ts';
 import { queueView } from './queue-view.ts';
 import { Reaper } from './reaper.ts';
+import { defaultBranch, type Reach, Repository } from './repository.ts';
 import type { Services } from './services.ts';
+import { testSource, tryFilters } from './source-trials.ts';
 import { change, type Db, openDb, row } from './store/db.ts';
+import { takeDelivery } from './store/deliveries.ts';
 import { eventsSince, lastEvent } from './store/events.ts';
-import { credentialsOf, type Pipeline, pipelineById } from './store/pipelines.ts';
+import { credentialsOf, furtherCredentials, openCredentials, type Pipeline, pipelineById } from './store/pipelines.ts';
 import { projectById } from './store/projects.ts';
 import { releaseOf, releasesOf, setBlocked, stacksOf } from './store/releases.ts';
 import { artifactsOf, build, builds, deployment, deployments, runById, testsOf } from './store/runs.ts';
 import { stackStates } from './store/stacks.ts';
-import { Trigger } from './trigger.ts';
+import { noteHook, pollState } from './store/watches.ts';
+import { SCM_TIMEOUT, Trigger } from './trigger.ts';
 import { VERSION } from './version.ts';
 import { Watcher } from './watcher.ts';
 
 /** A question to a repository's server may take so long, ms. */
-const SCM_TIMEOUT = 20_000;
+const ASK_TIMEOUT = 20_000;
 /** An idle connection is kept so long, ms. */
 const KEEP_ALIVE = 80_000;
 
@@ -86,18 +91,27 @@ export function compose(config: Config, logger: Logger) {
   const scm = sourceTools({
     allowFile: config.allowFileSources,
     caFile: config.caFile,
-    timeoutMs: SCM_TIMEOUT,
+    timeoutMs: ASK_TIMEOUT,
     instance,
   });
-  const access = (pipeline: Pipeline) => sourceAccess(db, vault, config, pipeline);
-  const trigger = new Trigger({ db, ledger, clock, scm: (pipeline) => scm(pipeline.source.kind), access, intakeOpen });
+  const reach = sourceReach(db, vault, config, scm);
+  const repository = new Repository(db, reach);
+  const trigger = new Trigger({ db, ledger, repository, intakeOpen });
+  const poller = new Poller({ db, ledger, repository, trigger });
   const promoter = new Promoter(
     db,
     ledger,
     clock,
     missingFinder(db, vault, (...asked) => headDigest(...asked, { caFile: config.caFile })),
   );
-  const watcher = new Watcher({ db, ledger, clock, trigger, timezone: config.timezone, onError });
+  const accesses = (pipeline: Pipeline) => [
+    reach.access(pipeline),
+    ...pollState(db, pipeline.id).settings.sources.map((source) =>
+      reach.accessFurther(pipeline, source, defaultBranch(pipeline)),
+    ),
+  ];
+  const { timezone } = config;
+  const watcher = new Watcher({ db, ledger, clock, poller, repository, accesses, timezone, onError });
   const reaper = new Reaper({ db, ledger, clock, queue, disk, onError });
   const mailer = config.smtpUrl === null ? null : createSmtpMailer(config.smtpUrl, { caFile: config.caFile });
   const messages = { db, logs, from: config.mailFrom, publicUrl: () => config.publicUrl };
@@ -112,6 +126,7 @@ export function compose(config: Config, logger: Logger) {
     outbox.kick();
   });
   return {
+    data: config.data,
     clock,
     db,
     vault,
@@ -124,7 +139,9 @@ export function compose(config: Config, logger: Logger) {
     queue,
     ledger,
     coordinator,
+    repository,
     trigger,
+    poller,
     promoter,
     watcher,
     reaper,
@@ -146,12 +163,22 @@ function sourceTools(options: GitOptions): (kind: SourceSpec['kind']) => Scm {
   };
 }
 
-function sourceAccess(db: Db, vault: Vault, config: Config, pipeline: Pipeline) {
-  const project = projectById(db, pipeline.projectId)?.slug ?? '';
+/** Where sources are, with what they are reached, and where they are mirrored. */
+function sourceReach(db: Db, vault: Vault, config: Config, scm: (kind: SourceSpec['kind']) => Scm): Reach {
+  const cache = (pipeline: Pipeline, url: string) =>
+    mirrorFolder(config.data, projectById(db, pipeline.projectId)?.slug ?? '', url);
   return {
-    source: pipeline.source,
-    credentials: credentialsOf(db, vault, pipeline),
-    cache: mirrorFolder(config.data, project, pipeline.source.url),
+    scm,
+    access: (pipeline) => ({
+      source: pipeline.source,
+      credentials: credentialsOf(db, vault, pipeline),
+      cache: cache(pipeline, pipeline.source.url),
+    }),
+    accessFurther: (pipeline, { kind, url, branch: followed, secret }, branch) => ({
+      source: { kind, url, branches: [followed] },
+      credentials: furtherCredentials(db, vault, pipeline, { url, secret, branch }),
+      cache: cache(pipeline, url),
+    }),
   };
 }
 
@@ -163,6 +190,7 @@ function instanceId(db: Db): string {
 
 function servicesOf(parts: Parts): Services {
   const { db, ledger, clock, logs, blobs, bus, coordinator, trigger, promoter, disk } = parts;
+  const { repository, poller, watcher } = parts;
   const isOver = (ref: LogRef) => runById(db, ref.runId)?.status === 'finished';
   return {
     runs: {
@@ -185,10 +213,26 @@ function servicesOf(parts: Parts): Services {
     trigger: {
       manual: (pipeline, request, actor) => trigger.manual(pipeline, request, actor),
       retry: (run, actor) => trigger.retry(run, pipelineOf(db, run), actor),
-      firstSight: (pipeline) => trigger.firstSight(pipeline),
-      branches: (pipeline) => trigger.branches(pipeline),
-      revisions: (pipeline, branch, limit) => trigger.revisions(pipeline, branch, limit),
-      test: (pipeline) => trigger.test(pipeline),
+    },
+    sources: {
+      firstSight: async (pipeline) => {
+        const sight = await poller.firstSight(pipeline);
+        watcher.changed();
+        return sight;
+      },
+      branches: (pipeline) => repository.heads(pipeline, AbortSignal.timeout(SCM_TIMEOUT)),
+      revisions: async (pipeline, branch, limit) =>
+        (await repository.revisions(pipeline, branch, limit, AbortSignal.timeout(SCM_TIMEOUT))).changes,
+      test: (pipeline) => testSource((signal) => repository.heads(pipeline, signal)),
+      testNew: (project, source, credentials) =>
+        testSource((signal) => {
+          const opened = openCredentials(db, parts.vault, project.id, credentials);
+          const cache = mirrorFolder(parts.data, project.slug, source.url);
+          return parts.scm(source.kind).heads({ source, credentials: opened, cache }, signal);
+        }),
+      tryFilters: (pipeline, trial) => tryFilters(repository, pipeline, trial),
+      outlook: (pipeline) => watcher.outlook(pipeline.id),
+      hook: (pipeline, hook) => takeHook({ ledger, watcher }, pipeline, hook),
     },
     promoter,
     coordinator: {
@@ -221,6 +265,21 @@ function servicesOf(parts: Parts): Services {
       }),
     },
   };
+}
+
+function takeHook(
+  { ledger, watcher }: Pick<Parts, 'ledger' | 'watcher'>,
+  { id }: Pipeline,
+  hook: { delivery: string; event: string },
+): 'taken' | 'before' | 'off' {
+  const answer = ledger.write((tx) => {
+    if (!pollState(tx.db, id).settings.push) return 'off';
+    if (!takeDelivery(tx.db, id, hook, tx.now)) return 'before';
+    noteHook(tx.db, id, tx.now);
+    return 'taken';
+  });
+  if (answer === 'taken') watcher.hooked(id);
+  return answer;
 }
 
 function pipelineOf(db: Db, run: BuildRun): Pipeline {

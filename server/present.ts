@@ -74,7 +74,13 @@ export const secret = (s: Secret): Shown<'Secret'> => ({
 export function pipeline(p: Pipeline, last: BuildRun | undefined): Shown<'Pipeline'> {
   return {
     name: p.name,
-    source: { ...p.source, hasCredentials: p.hasCredentials },
+    source: {
+      ...p.source,
+      submodules: p.source.submodules ?? false,
+      lfs: p.source.lfs ?? false,
+      hosts: p.source.hosts ?? [],
+      hasCredentials: p.hasCredentials,
+    },
     file: p.file,
     definition: p.definition,
     poll: p.poll,
@@ -125,6 +131,7 @@ export const change = (c: Change): Shown<'Change'> => ({
   message: c.message,
   at: time(c.at),
   ...(c.files ? { files: c.files } : {}),
+  ...(c.source === undefined ? {} : { source: c.source }),
 });
 
 const run = (r: Run, slug: string) => ({
@@ -162,6 +169,8 @@ export const build = (r: BuildRun, slug: string, pipelineName: string): Shown<'B
   revision: r.revision,
   parameters: r.parameters,
   changes: r.changes.map(change),
+  // Builds of before there was such a field list all of theirs.
+  moreChanges: r.moreChanges ?? false,
   images: r.images,
   version: r.version,
   release: r.release,

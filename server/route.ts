@@ -56,6 +56,8 @@ interface Definition<Path extends string, A extends Access, Q, B, R> {
   params?: z.ZodType<unknown>;
   query?: z.ZodType<Q>;
   body?: z.ZodType<B>;
+  /** The body is what it is, and read by `handle`: no JSON, no form of a browser. For calls that are signed. */
+  rawBody?: boolean;
   /** Of the JSON answer. Without it the call answers 204, or writes to `response` itself. */
   reply?: z.ZodType<R>;
   /** Of success; 200 where there is a `reply`, else 204. */
@@ -108,7 +110,7 @@ export function routerOf(routes: readonly Route[], deps: Deps): Router {
     router[each.method](
       each.path,
       admit,
-      ...(mutating ? [readJson] : []),
+      ...(mutating && !each.rawBody ? [readJson] : []),
       ...(each.before?.() ?? []),
       handle,
       auditRefusal,
@@ -121,7 +123,7 @@ function admission(each: Route, deps: Deps, request: Request, response: Response
   response.setHeader('Cache-Control', 'no-store');
   const identity = each.access === 'public' ? null : identify(deps.db, request, deps.now());
   response.locals.actor = identity?.actor ?? null;
-  if (isMutating(each.method)) {
+  if (isMutating(each.method) && !each.rawBody) {
     refuseForged(deps.config, request, identity !== null && 'session' in identity.via);
     requireJson(request);
   }

@@ -10,13 +10,15 @@ import type {
   Release,
   Result,
   Run,
+  SourceSpec,
   TestResult,
 } from '../pipelines/model.ts';
 import type { Head, LogRef } from '../pipelines/ports.ts';
 import type { Listing, LogMatches } from './log-search.ts';
 import type { LogCount, LogPart } from './logs.ts';
 import type { StoredEvent } from './store/events.ts';
-import type { Pipeline } from './store/pipelines.ts';
+import type { Pipeline, StoredCredentials } from './store/pipelines.ts';
+import type { Project } from './store/projects.ts';
 import type { StackState } from './store/stacks.ts';
 
 export type { StackState, StoredEvent };
@@ -50,6 +52,26 @@ export interface RollbackRequest {
   /** A version; the one before the current where left out. */
   to?: string;
   reason: string;
+}
+
+export interface SourceTest {
+  ok: boolean;
+  /** What exactly failed. */
+  error: string | null;
+  branches: Head[];
+}
+
+export interface FilterTrial {
+  branch?: string | undefined;
+  limit: number;
+  /** A pipeline file whose filters are tried; the one at the newest revision, where left out. */
+  definition?: string | undefined;
+}
+
+export interface TriedChange {
+  change: Change;
+  /** Why it would not have been built, null where it would. */
+  reason: string | null;
 }
 
 /** Newest first; `before` is the number (or id) of the last item seen. */
@@ -120,11 +142,25 @@ export interface Services {
   trigger: {
     manual(pipeline: Pipeline, request: BuildRequest, actor: Actor): Promise<BuildRun>;
     retry(run: BuildRun, actor: Actor): Promise<BuildRun>;
-    /** Reads the branch heads and sets the cursors without building; never throws. */
+  };
+  sources: {
+    /** Reads the branch heads and sets the cursors without building; what is wrong is told, and refuses nothing. */
     firstSight(pipeline: Pipeline): Promise<{ warning: string | null }>;
     branches(pipeline: Pipeline): Promise<Head[]>;
-    revisions(pipeline: Pipeline, branch: string, limit: number): Promise<Change[]>;
-    test(pipeline: Pipeline): Promise<{ ok: boolean; error: string | null; branches: Head[] }>;
+    /** Of the default branch, where none is named. */
+    revisions(pipeline: Pipeline, branch: string | undefined, limit: number): Promise<Change[]>;
+    test(pipeline: Pipeline): Promise<SourceTest>;
+    /** Of a source that is not kept yet. */
+    testNew(project: Project, source: SourceSpec, credentials: StoredCredentials | null): Promise<SourceTest>;
+    /** Which of the newest revisions would have been built, and why not the others. */
+    tryFilters(pipeline: Pipeline, trial: FilterTrial): Promise<{ branch: string; items: TriedChange[] }>;
+    /** When the repository is asked next, and how often in a row that has failed. */
+    outlook(pipeline: Pipeline): { nextPoll: number | null; failures: number };
+    /**
+     * Takes a hook, whose signature is right, once: the repository is looked at now, or after a restart. `off`: the pipeline
+     * file does not want hooks; `before`: this delivery was taken already.
+     */
+    hook(pipeline: Pipeline, hook: { delivery: string; event: string }): 'taken' | 'before' | 'off';
   };
   promoter: {
     /** Throws a conflict with `gates` where waiting cannot open them. */

@@ -3,54 +3,34 @@
  * transaction inserts the build and moves the branch's cursor by compare-and-set. A crash neither loses nor doubles a commit.
  */
 import { createHash } from 'node:crypto';
-import { AppError, conflict, invalid, messageOf } from '../pipelines/errors.ts';
-import type { BuildPlan, BuildRun, Change, Trigger as TriggerKind } from '../pipelines/model.ts';
-import { matchesAny, matchesMessage } from '../pipelines/patterns.ts';
+import { AppError, conflict } from '../pipelines/errors.ts';
+import type { BuildPlan, BuildRun, Change, PlannedSource, Trigger as TriggerKind } from '../pipelines/model.ts';
 import { initialSteps, type PlanContext, planBuild, resolveParameters } from '../pipelines/plan.ts';
-import type { Clock, Head, Scm, SourceAccess } from '../pipelines/ports.ts';
+import type { Slot } from '../pipelines/schedule.ts';
 import type { PipelineFile } from '../pipelines/schema.ts';
 import { freshRun } from '../pipelines/transition.ts';
+import { pathsOf, watchSettings } from '../pipelines/watching.ts';
 import { releaseRefusal } from './coordinator.ts';
-import { type Definition, definitionOrThrow, readDefinition } from './definition.ts';
+import { definitionOrThrow } from './definition.ts';
 import type { Ledger, Tx } from './ledger.ts';
+import { addressOf, defaultBranch, type Repository, type Sighting } from './repository.ts';
 import type { Actor, BuildRequest } from './services.ts';
 import type { Db } from './store/db.ts';
 import type { Pipeline } from './store/pipelines.ts';
 import { projectById, registryOf } from './store/projects.ts';
-import { idempotent, lastBuild, nextNumber, rememberKey, runById } from './store/runs.ts';
-import {
-  cursorOf,
-  forgetBranch,
-  moveCursor,
-  noteFilePoll,
-  notePoll,
-  noteSight,
-  pollState,
-  watchesOf,
-} from './store/watches.ts';
+import { idempotent, nextNumber, queuedBuilds, rememberKey, runById } from './store/runs.ts';
+import { noteSlotRun, trimSlots, writeSlot } from './store/slots.ts';
+import { moveCursor, moveSource, noteBuilt, noteSettings, settle, sourceCursor, watchOf } from './store/watches.ts';
 
-const FIRST_SIGHT = 5_000;
-const SCM_TIMEOUT = 60_000;
-/** Changes listed with a build; more are left out, and the last one listed says so. */
-const MAX_CHANGES = 200;
+export const SCM_TIMEOUT = 60_000;
+/** Slots of a schedule that are kept, for people to look at. */
+export const KEPT_SLOTS = 100;
 
 export interface TriggerDeps {
   db: Db;
   ledger: Ledger;
-  clock: Clock;
-  scm(pipeline: Pipeline): Scm;
-  access(pipeline: Pipeline): SourceAccess;
+  repository: Repository;
   intakeOpen(): boolean;
-}
-
-/** Everything read from the repository before the transaction. */
-interface Sighting {
-  pipeline: Pipeline;
-  head: Head;
-  /** Whether `head.revision` is the newest of its branch. */
-  newest: boolean;
-  definition: Definition;
-  changes: Change[];
 }
 
 interface Cause {
@@ -66,21 +46,24 @@ export class Trigger {
     this.#deps = deps;
   }
 
+  get intakeOpen(): boolean {
+    return this.#deps.intakeOpen();
+  }
+
   async manual(pipeline: Pipeline, request: BuildRequest, actor: Actor): Promise<BuildRun> {
     const { idempotencyKey: key, ...body } = request;
     const hash = createHash('sha256').update(JSON.stringify(body)).digest('hex');
     const before = key === undefined ? undefined : this.#madeBefore(pipeline, key, hash);
     if (before) return before;
     this.#requireIntake();
+    const { repository, ledger } = this.#deps;
     const signal = AbortSignal.timeout(SCM_TIMEOUT);
-    const { head, newest } = await this.#find(pipeline, request, signal);
-    const sighting = await this.#look(pipeline, head, newest, signal);
+    const sighting = await repository.look(pipeline, await repository.find(pipeline, request, signal), signal);
     const file = definitionOrThrow(sighting.definition);
     const parameters = resolveParameters(file, request.parameters ?? {});
-    return this.#deps.ledger.write((tx) => {
+    return ledger.write((tx) => {
       const raced = key === undefined ? undefined : this.#madeBefore(pipeline, key, hash);
       if (raced) return raced;
-      if (newest) moveCursor(tx.db, pipeline.id, head, cursorOf(tx.db, pipeline.id, head.branch), tx.now);
       const run = this.#insert(tx, sighting, { trigger: 'manual', requestedBy: actor.name, parameters });
       if (key !== undefined) rememberKey(tx.db, scopeOf(pipeline), key, hash, run.id, tx.now);
       return run;
@@ -99,166 +82,72 @@ export class Trigger {
     if (run.status !== 'finished') throw conflict(`build ${run.number} is ${run.status}: cancel it first, or wait`);
     this.#requireIntake();
     const head = { branch: run.branch, revision: run.revision };
-    const definition = await this.#definition(pipeline, head, AbortSignal.timeout(SCM_TIMEOUT));
-    definitionOrThrow(definition);
-    const sighting = { pipeline, head, newest: false, definition, changes: [] };
+    const found = { head, newest: false, cursor: null };
+    const sighting = await this.#deps.repository.look(pipeline, found, AbortSignal.timeout(SCM_TIMEOUT));
+    definitionOrThrow(sighting.definition);
     const cause: Cause = { trigger: 'retry', requestedBy: actor.name, parameters: run.parameters };
-    return this.#deps.ledger.write((tx) => this.#insert(tx, sighting, cause));
+    return this.#deps.ledger.write((tx) => this.#insert(tx, { ...sighting, changes: [], moreChanges: false }, cause));
   }
 
-  /** Reads the heads and sets the cursors without building. What is wrong is told, and refuses nothing. */
-  async firstSight(pipeline: Pipeline): Promise<{ warning: string | null }> {
-    try {
-      const signal = AbortSignal.timeout(FIRST_SIGHT);
-      const heads = await this.#heads(pipeline, signal);
-      const noted = pollState(this.#deps.db, pipeline.id).source;
-      if (JSON.stringify(noted) !== JSON.stringify(pipeline.source)) await this.#note(pipeline, heads, signal);
-      this.#deps.ledger.write((tx) => notePoll(tx.db, pipeline.id, null, tx.now));
-      if (defaultHead(pipeline, heads)) return { warning: null };
-      const wanted = defaultBranch(pipeline);
-      return {
-        warning: `the repository has no branch ${wanted} (source.branches): nothing is built before there is one`,
-      };
-    } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      this.#deps.ledger.write((tx) => notePoll(tx.db, pipeline.id, error.message, tx.now));
-      return { warning: error.message };
-    }
-  }
-
-  async #note(pipeline: Pipeline, heads: Head[], signal: AbortSignal): Promise<void> {
-    const head = defaultHead(pipeline, heads);
-    const definition = head && (await this.#definition(pipeline, head, signal));
-    this.#deps.ledger.write((tx) => {
-      noteSight(tx.db, pipeline.id, pipeline.source, heads, tx.now);
-      if (definition?.ok) noteFilePoll(tx.db, pipeline.id, definition.file.on?.poll ?? null);
-    });
-  }
-
-  /** One look at a repository: whatever moved is built. Answers how many builds came of it. */
-  async poll(pipeline: Pipeline, signal: AbortSignal): Promise<number> {
-    if (!this.#deps.intakeOpen()) return 0;
-    const heads = await this.#heads(pipeline, signal);
-    const { db } = this.#deps;
-    if (pollState(db, pipeline.id).source === null) {
-      await this.#note(pipeline, heads, signal);
-      return 0;
-    }
-    const cursors = new Map(watchesOf(db, pipeline.id).map((watch) => [watch.branch, watch.revision]));
-    const moved = heads.filter((head) => cursors.get(head.branch) !== head.revision);
-    for (const branch of cursors.keys())
-      if (!heads.some((head) => head.branch === branch)) forgetBranch(db, pipeline.id, branch);
-    let built = 0;
-    for (const head of moved)
-      if (await this.#sighted(pipeline, head, cursors.get(head.branch) ?? null, signal)) built += 1;
-    return built;
-  }
-
-  async #sighted(pipeline: Pipeline, head: Head, cursor: string | null, signal: AbortSignal): Promise<BuildRun | null> {
-    const sighting = await this.#look(pipeline, head, true, signal);
+  /**
+   * A head that has moved is built, or where a filter leaves it out, only taken note of. Null where nothing was built, also
+   * where somebody else has moved the cursor meanwhile.
+   */
+  moved(sighting: Sighting, cause: 'poll' | 'hook', leftOut: boolean): BuildRun | null {
+    const { pipeline, head, cursor } = sighting;
     return this.#deps.ledger.write((tx) => {
-      if (!moveCursor(tx.db, pipeline.id, head, cursor, tx.now)) return null;
-      const { definition } = sighting;
-      if (definition.ok && head.branch === defaultBranch(pipeline))
-        noteFilePoll(tx.db, pipeline.id, definition.file.on?.poll ?? null);
-      if (definition.ok && !wanted(definition.file.on, sighting)) return null;
-      const parameters = definition.ok ? resolveParameters(definition.file, {}) : {};
-      return this.#insert(tx, sighting, { trigger: 'poll', requestedBy: null, parameters });
+      if ((watchOf(tx.db, pipeline.id, head.branch)?.revision ?? null) !== cursor) return null;
+      if (leftOut) {
+        moveCursor(tx.db, pipeline.id, head, cursor, tx.now);
+        settle(tx.db, pipeline.id, head.branch);
+        this.#noteSettings(tx, sighting);
+        return null;
+      }
+      return this.#insert(tx, sighting, this.#byItself(sighting, cause));
     });
   }
 
-  // ---- for forms and connection tests ------------------------------------------------------------------------------
-
-  branches(pipeline: Pipeline): Promise<Head[]> {
-    return this.#heads(pipeline, AbortSignal.timeout(SCM_TIMEOUT));
+  /** Further sources have moved, while the head has not: null where a build has taken their changes meanwhile. */
+  sourcesMoved(sighting: Sighting, cause: 'poll' | 'hook'): BuildRun | null {
+    return this.#deps.ledger.write((tx) => {
+      const taken = sighting.sources.every((each) => !isCurrent(tx.db, sighting, each));
+      if (taken || !this.#isNewest(tx, sighting)) return null;
+      return this.#insert(tx, sighting, this.#byItself(sighting, cause));
+    });
   }
 
-  async revisions(pipeline: Pipeline, branch: string, limit: number): Promise<Change[]> {
-    const signal = AbortSignal.timeout(SCM_TIMEOUT);
-    const { head } = await this.#find(pipeline, { branch }, signal);
-    return this.#deps
-      .scm(pipeline)
-      .log(this.#deps.access(pipeline), { to: head.revision, not: [], branch: head.branch, limit }, signal);
+  /**
+   * The schedule is due: `due` are its slots that have passed and are not written yet, oldest first. What was due last is built;
+   * earlier ones were missed, and are only written down. Each slot makes one build at most, whoever comes twice.
+   */
+  scheduled(sighting: Sighting, due: readonly Slot[]): BuildRun[] {
+    const { pipeline } = sighting;
+    const last = due.at(-1)?.at;
+    return this.#deps.ledger.write((tx) => {
+      const runs: BuildRun[] = [];
+      for (const slot of due) {
+        const build = slot.at === last;
+        if (!writeSlot(tx.db, pipeline.id, slot, build ? 'built' : 'missed') || !build) continue;
+        const run = this.#insert(tx, sighting, this.#byItself(sighting, 'schedule'));
+        runs.push(run);
+        noteSlotRun(tx.db, pipeline.id, slot, run.id);
+      }
+      trimSlots(tx.db, pipeline.id, KEPT_SLOTS);
+      return runs;
+    });
   }
 
-  async test(pipeline: Pipeline): Promise<{ ok: boolean; error: string | null; branches: Head[] }> {
-    try {
-      return { ok: true, error: null, branches: await this.#heads(pipeline, AbortSignal.timeout(SCM_TIMEOUT)) };
-    } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      return { ok: false, error: messageOf(error), branches: [] };
-    }
-  }
-
-  // ---- reading -----------------------------------------------------------------------------------------------------
-
-  #heads(pipeline: Pipeline, signal: AbortSignal): Promise<Head[]> {
-    return this.#deps.scm(pipeline).heads(this.#deps.access(pipeline), signal);
-  }
-
-  /** The revision that a person means. */
-  async #find(
-    pipeline: Pipeline,
-    request: { branch?: string; revision?: string },
-    signal: AbortSignal,
-  ): Promise<{ head: Head; newest: boolean }> {
-    const heads = await this.#heads(pipeline, signal);
-    const head =
-      request.branch === undefined
-        ? defaultHead(pipeline, heads)
-        : heads.find(({ branch }) => branch === request.branch);
-    if (!head) {
-      const known =
-        heads
-          .slice(0, 10)
-          .map(({ branch }) => branch)
-          .join(', ') || 'none';
-      throw invalid(
-        `there is no watched branch ${request.branch ?? defaultBranch(pipeline)}; those there are: ${known}`,
-        'branch',
-      );
-    }
-    if (request.revision === undefined) return { head, newest: true };
-    const access = this.#deps.access(pipeline);
-    const revision = await this.#deps.scm(pipeline).resolve(access, head.branch, request.revision, signal);
-    return { head: { branch: head.branch, revision }, newest: revision === head.revision };
-  }
-
-  async #definition(pipeline: Pipeline, at: Head, signal: AbortSignal): Promise<Definition> {
-    if (pipeline.definition !== null) return readDefinition(pipeline.definition, 'the definition');
-    const text = await this.#deps.scm(pipeline).readFile(this.#deps.access(pipeline), at, pipeline.file, signal);
-    return readDefinition(text, pipeline.file);
-  }
-
-  async #look(pipeline: Pipeline, head: Head, newest: boolean, signal: AbortSignal): Promise<Sighting> {
-    const definition = await this.#definition(pipeline, head, signal);
-    return { pipeline, head, newest, definition, changes: await this.#changes(pipeline, head, signal) };
-  }
-
-  /** Every revision since the last build of this branch; of a branch never seen, what no other watched branch has. */
-  async #changes(pipeline: Pipeline, head: Head, signal: AbortSignal): Promise<Change[]> {
-    const { db } = this.#deps;
-    const last = lastBuild(db, pipeline.id, head.branch, Number.MAX_SAFE_INTEGER, [
-      'passed',
-      'failed',
-      'errored',
-      'cancelled',
-    ]);
-    const cursor = cursorOf(db, pipeline.id, head.branch);
-    const known = [last?.revision, cursor].filter((revision) => revision !== undefined && revision !== null);
-    const not = known.length > 0 ? known : watchesOf(db, pipeline.id).map(({ revision }) => revision);
-    const log = (not: string[], limit: number) =>
-      this.#deps
-        .scm(pipeline)
-        .log(this.#deps.access(pipeline), { to: head.revision, not, branch: head.branch, limit }, signal);
-    const changes = await log(not, MAX_CHANGES);
-    return changes.length === 0 && !last ? log([], 1) : changes;
+  #byItself({ definition }: Sighting, trigger: 'poll' | 'hook' | 'schedule'): Cause {
+    const parameters = definition.ok ? defaultsOf(definition.file) : {};
+    return { trigger, requestedBy: null, parameters };
   }
 
   // ---- writing -----------------------------------------------------------------------------------------------------
 
   #insert(tx: Tx, sighting: Sighting, cause: Cause): BuildRun {
-    const { pipeline, head, changes } = sighting;
+    const { pipeline, head, moreChanges } = sighting;
+    const newest = this.#isNewest(tx, sighting);
+    const changes = this.#unlisted(tx, sighting, newest);
     const number = nextNumber(tx.db, 'build', pipeline.id);
     const { plan, refusal } = this.#plan(tx, sighting, cause, number);
     const run = tx.insert<BuildRun>(
@@ -273,6 +162,7 @@ export class Trigger {
         revision: head.revision,
         parameters: cause.parameters,
         changes,
+        moreChanges,
         images: [],
         version: plan.release?.version ?? String(number),
         release: null,
@@ -281,7 +171,40 @@ export class Trigger {
       },
       plan,
     );
+    if (newest) this.#moveCursors(tx, sighting);
+    if (sighting.definition.ok && sighting.definition.file.supersede) supersede(tx, run);
     return refusal === null ? run : tx.apply(run, { type: 'refused', reason: refusal });
+  }
+
+  /** Whether it is the newest of its branch, and nobody has moved the branch's cursor since the repository was asked. */
+  #isNewest(tx: Tx, { pipeline, head, newest, cursor }: Sighting): boolean {
+    return newest && (watchOf(tx.db, pipeline.id, head.branch)?.revision ?? null) === cursor;
+  }
+
+  /** Changes that no build has listed meanwhile. */
+  #unlisted(tx: Tx, sighting: Sighting, newest: boolean): Change[] {
+    if (sighting.newest && !newest) return [];
+    const current = new Set(
+      sighting.sources.filter((each) => isCurrent(tx.db, sighting, each)).map((each) => each.name),
+    );
+    return sighting.changes.filter(({ source }) => source === undefined || current.has(source));
+  }
+
+  /** A build of a head, however triggered, moves that branch's cursor; one of the first branch those of the further sources. */
+  #moveCursors(tx: Tx, sighting: Sighting): void {
+    const { pipeline, head, cursor, sources } = sighting;
+    moveCursor(tx.db, pipeline.id, head, cursor, tx.now);
+    noteBuilt(tx.db, pipeline.id, head);
+    settle(tx.db, pipeline.id, head.branch);
+    this.#noteSettings(tx, sighting);
+    if (head.branch !== defaultBranch(pipeline)) return;
+    for (const { name, source, branch, revision } of sources)
+      moveSource(tx.db, pipeline.id, { name, address: addressOf({ ...source, branch }), revision }, tx.now);
+  }
+
+  #noteSettings(tx: Tx, { pipeline, head, definition }: Sighting): void {
+    if (definition.ok && head.branch === defaultBranch(pipeline))
+      noteSettings(tx.db, pipeline.id, watchSettings(definition.file), tx.now);
   }
 
   /** The plan, or one without steps and why. A person who asks hears the reason; a poll makes a build that bears it. */
@@ -299,7 +222,8 @@ export class Trigger {
     }
   }
 
-  #context(tx: Tx, { pipeline, head, changes }: Sighting, cause: Cause, number: number): PlanContext {
+  #context(tx: Tx, sighting: Sighting, cause: Cause, number: number): PlanContext {
+    const { pipeline, head, changes, externals, sources } = sighting;
     const project = projectById(tx.db, pipeline.projectId);
     if (!project) throw new Error(`pipeline ${pipeline.id} has no project`);
     return {
@@ -310,10 +234,12 @@ export class Trigger {
       source: pipeline.source,
       branch: head.branch,
       revision: head.revision,
+      externals,
+      sources,
       registry: registryOf(tx.db, pipeline.projectId, null),
       now: tx.now,
       parameters: cause.parameters,
-      changedPaths: pathsOf(changes),
+      changedPaths: sighting.moreChanges ? null : pathsOf(changes),
     };
   }
 
@@ -326,35 +252,26 @@ export class Trigger {
   }
 }
 
+/** Whether the cursor of a further source is where it was when the changes since were read. */
+const isCurrent = (db: Db, { pipeline, sourceCursors }: Sighting, { name, source, branch }: PlannedSource): boolean =>
+  sourceCursor(db, pipeline.id, name, addressOf({ ...source, branch })) === sourceCursors[name];
+
+/** The parameters that have a default; a build that needs another one is refused, and says so. */
+const defaultsOf = (file: PipelineFile): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(file.parameters ?? {}).flatMap(([name, { default: value }]) =>
+      value === undefined ? [] : [[name, value]],
+    ),
+  );
+
 const scopeOf = (pipeline: Pipeline) => `build ${pipeline.id}`;
 
-const defaultBranch = (pipeline: Pipeline): string => pipeline.source.branches[0] ?? 'main';
-const defaultHead = (pipeline: Pipeline, heads: Head[]): Head | undefined =>
-  heads.find(({ branch }) => branch === defaultBranch(pipeline)) ??
-  heads.find(({ branch }) => matchesAny([defaultBranch(pipeline)], branch));
-
-/** All paths that changed; null where some are not known. */
-function pathsOf(changes: readonly Change[]): string[] | null {
-  if (changes.length === 0 || changes.some((change) => change.files === undefined)) return null;
-  return [...new Set(changes.flatMap((change) => change.files ?? []))];
+/** A newer poll or hook build of a branch takes the place of those that are still queued. */
+function supersede(tx: Tx, by: BuildRun): void {
+  if (!isByItself(by)) return;
+  for (const run of queuedBuilds(tx.db, by.pipelineId, by.branch))
+    if (run.number < by.number && isByItself(run))
+      tx.apply(run, { type: 'stop', kind: 'cancel', by: null, reason: `superseded by build ${by.number}` });
 }
 
-/** Whether the file's own filters let a poll or hook build it. The message is that of the newest commit. */
-function wanted(on: PipelineFile['on'], { head, changes }: Sighting): boolean {
-  if (!on) return true;
-  if (on.branches && !matchesAny(on.branches, head.branch)) return false;
-  const paths = pathsOf(changes);
-  if (on.paths && paths !== null && !paths.some((path) => matchesAny(on.paths ?? [], path))) return false;
-  const [newest] = changes;
-  if (on.message !== undefined && newest && !matchesMessage(on.message, newest.message)) return false;
-  return on.authors === undefined || changes.length === 0 || changes.some((change) => isBy(on.authors ?? [], change));
-}
-
-/** An author is known by name and by address: either is enough to be meant, or to be left out. */
-function isBy(patterns: readonly string[], { author, email }: Change): boolean {
-  const names = [author, email].filter((name) => name !== null);
-  const meant = (pattern: string) => names.some((name) => matchesAny([pattern], name));
-  const out = patterns.filter((pattern) => pattern.startsWith('!'));
-  const included = patterns.filter((pattern) => !pattern.startsWith('!'));
-  return !out.some((pattern) => meant(pattern.slice(1))) && (included.length === 0 || included.some(meant));
-}
+const isByItself = ({ trigger }: BuildRun): boolean => trigger === 'poll' || trigger === 'hook';

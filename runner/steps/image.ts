@@ -15,6 +15,8 @@ import { textReader } from './workspace-files.ts';
 interface Work extends RegistryAccess {
   engine: Docker;
   context: StepContext;
+  /** Before the names of images that are not pushed. */
+  plainPrefix: string;
   /** The one that is never overwritten comes first. */
   tags: string[];
 }
@@ -32,7 +34,7 @@ interface ReadyBuild extends PlannedBuild {
 export const imageStep: StepExecutor<ImageStep> = async (step, context) => {
   const { plan, credentials } = context.claim;
   if (plan.kind !== 'build') throw new Error('image steps belong to builds');
-  const { buildOnly = false } = context.settings;
+  const buildOnly = context.settings.buildOnly || plan.foreign;
   if (!plan.registry && !buildOnly)
     return failed(`the project has no registry: PUT /projects/${plan.project}/registry`);
   if (step.secrets.length > 0) context.log.notice('secrets are not handed to image builds; this step names some');
@@ -44,13 +46,17 @@ export const imageStep: StepExecutor<ImageStep> = async (step, context) => {
     context,
     registry: plan.registry ?? NO_REGISTRY,
     credentials: credentials.registry,
+    // A stranger's image must not take the place of one that others build from.
+    plainPrefix: plan.foreign ? 'slipway-foreign/' : '',
     tags: [...new Set([`${plan.pipeline}-${plan.number}.${context.attempt}`, ...extraTags(step).map(asTag)])],
   };
   try {
     await pullBases(work, builds);
     const ids = await inParallel(builds, context.signal, (build, signal) => buildOne(work, build, signal));
     if (buildOnly) {
-      context.log.notice('not pushed: the images stay on this engine');
+      context.log.notice(
+        plan.foreign ? 'not pushed: a pull request pushes nothing' : 'not pushed: the images stay on this engine',
+      );
       return passed();
     }
     await context.effect('pushed');
@@ -127,7 +133,7 @@ async function pullBases(work: Work, builds: readonly ReadyBuild[]): Promise<voi
 async function buildOne(work: Work, build: ReadyBuild, signal: AbortSignal): Promise<string> {
   const [first] = build.images;
   if (!first) throw new Error('a build is for one image at least');
-  const prefix = work.registry === NO_REGISTRY ? '' : `${work.registry.url}/`;
+  const prefix = work.registry === NO_REGISTRY ? work.plainPrefix : `${work.registry.url}/`;
   const reference = `${prefix}${first.name}:${work.tags[0]}`;
   work.context.log.notice(`build ${first.name} from ${build.context} (${build.files.dockerfile})`);
   try {

@@ -29,11 +29,8 @@ export interface ScriptEnd {
 export const runStep: StepExecutor<RunStep> = async (step, context) => {
   const { plan } = context.claim;
   if (plan.kind !== 'build') throw new Error(`a ${plan.kind} has no run steps`);
-  if (step.image === null && !context.settings.allowHostSteps) {
-    const reason =
-      'this runner allows no steps on its host: set SLIPWAY_ALLOW_HOST_STEPS there, or give the step an image';
-    return { result: 'errored', reason, exitCode: null };
-  }
+  const refusal = step.image === null ? hostRefusal(plan, context) : null;
+  if (refusal !== null) return { result: 'errored', reason: refusal, exitCode: null };
   const script = buildScript(step.run);
   if (Buffer.byteLength(script) > MAX_SCRIPT) {
     throw invalid(
@@ -48,6 +45,12 @@ export const runStep: StepExecutor<RunStep> = async (step, context) => {
       : await runInside(step.image, step, plan, script, env, context);
   return outcome(step, end, context);
 };
+
+function hostRefusal(plan: BuildPlan, { settings }: StepContext): string | null {
+  if (plan.foreign) return 'a pull request runs no steps on the host: give the step an image';
+  if (settings.allowHostSteps) return null;
+  return 'this runner allows no steps on its host: set SLIPWAY_ALLOW_HOST_STEPS there, or give the step an image';
+}
 
 /** Only those that the step names, and that the run may have. */
 function namedSecrets(step: RunStep, { claim }: StepContext): Record<string, string> {
@@ -107,10 +110,11 @@ function reasonOf(exit: { exitCode: number; oomKilled: boolean }, step: RunStep)
   return step.memory === null ? 'out of memory' : `out of memory (limit ${Math.round(step.memory / 1024 ** 2)} MiB)`;
 }
 
-/** One volume for each (installation, project, pipeline, path). */
+/** One volume for each (installation, project, pipeline, path); pull requests have their own, lest they poison the others'. */
 function cacheMounts(step: RunStep, plan: BuildPlan, { settings }: StepContext): ContainerMount[] {
   return step.cache.map(cacheTarget).map((target) => {
-    const key = JSON.stringify([settings.instance, plan.project, plan.pipeline, target]);
+    const owner = [settings.instance, plan.project, plan.pipeline, ...(plan.foreign ? [plan.branch] : [])];
+    const key = JSON.stringify([...owner, target]);
     const source = `slipway-cache-${createHash('sha256').update(key).digest('hex').slice(0, 24)}`;
     return { kind: 'volume', source, target, labels: { [LABEL.instance]: settings.instance, [LABEL.role]: 'cache' } };
   });

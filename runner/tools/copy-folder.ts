@@ -1,6 +1,6 @@
 /** Copies a folder of many files without a process for it: starting one costs more than copying a small repository. */
 import { constants } from 'node:fs';
-import { copyFile, mkdir, readdir } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readlink, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** As many as the thread pool of Node works on at a time, and some that wait for it. */
@@ -8,9 +8,15 @@ const AT_ONCE = 16;
 
 /**
  * Copies the files and folders in `from` into the folder `to`; where the file system can, it shares their blocks until one is
- * written to. Links and special files are left out. After an abort, or where one copy fails, none goes on.
+ * written to. Special files are left out, and so are symbolic links unless `links` says otherwise: those point where they did.
+ * After an abort, or where one copy fails, none goes on.
  */
-export async function copyFolder(from: string, to: string, signal: AbortSignal): Promise<void> {
+export async function copyFolder(
+  from: string,
+  to: string,
+  signal: AbortSignal,
+  { links = false }: { links?: boolean } = {},
+): Promise<void> {
   await mkdir(to, { recursive: true });
   const files: string[] = [];
   const entries = await readdir(from, { recursive: true, withFileTypes: true });
@@ -18,6 +24,7 @@ export async function copyFolder(from: string, to: string, signal: AbortSignal):
     const name = join(entry.parentPath, entry.name).slice(from.length + 1);
     if (entry.isDirectory()) await mkdir(join(to, name), { recursive: true });
     else if (entry.isFile()) files.push(name);
+    else if (links && entry.isSymbolicLink()) await symlink(await readlink(join(from, name)), join(to, name));
   }
   let broken = false;
   const copyOneByOne = async () => {
@@ -39,4 +46,9 @@ export async function copyFolder(from: string, to: string, signal: AbortSignal):
 export async function allOrFirstFailure(works: readonly Promise<unknown>[]): Promise<void> {
   await Promise.allSettled(works);
   await Promise.all(works);
+}
+
+/** Removes all that is in a folder. */
+export async function emptyFolder(folder: string): Promise<void> {
+  for (const entry of await readdir(folder)) await rm(join(folder, entry), { recursive: true, force: true });
 }

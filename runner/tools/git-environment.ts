@@ -1,11 +1,12 @@
 /** What surrounds git: its environment, its configuration and, in a private folder, the credentials of one source. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { invalid } from '../../pipelines/errors.ts';
 import type { SourceAccess } from '../../pipelines/ports.ts';
 import { cleanEnvironment } from './exec.ts';
 import { transportOf } from './git-url.ts';
+import { writeSshConfig } from './ssh.ts';
 
 export interface GitOptions {
   /** Whether `file://` repositories may be used. */
@@ -116,37 +117,6 @@ async function sshEnvironment(
   access: SourceAccess,
   home: string,
 ): Promise<Record<string, string>> {
-  const { credentials } = access;
-  let key = 'none';
-  let knownHosts = join(access.cache, 'known_hosts');
-  let strict = 'accept-new';
-  if (credentials !== null && 'sshKey' in credentials) {
-    key = join(home, 'key');
-    // ssh refuses a key whose last line has no end, which is how keys come out of web forms.
-    await writeFile(key, `${credentials.sshKey.replaceAll('\r\n', '\n').trimEnd()}\n`, { mode: 0o600 });
-    if (credentials.knownHosts !== undefined) {
-      knownHosts = join(home, 'known_hosts');
-      strict = 'yes';
-      await writeFile(knownHosts, `${credentials.knownHosts.trimEnd()}\n`);
-    }
-  }
-  if (strict !== 'yes') await mkdir(access.cache, { recursive: true });
-  const settings = {
-    BatchMode: 'yes',
-    IdentitiesOnly: 'yes',
-    IdentityFile: `"${key}"`,
-    StrictHostKeyChecking: strict,
-    UserKnownHostsFile: `"${knownHosts}"`,
-    GlobalKnownHostsFile: '/dev/null',
-    ConnectTimeout: String(Math.max(1, Math.ceil(options.timeoutMs / 1000))),
-    LogLevel: 'ERROR',
-  };
-  const config = join(home, 'ssh_config');
-  await writeFile(
-    config,
-    Object.entries(settings)
-      .map(([name, value]) => `${name} ${value}\n`)
-      .join(''),
-  );
+  const config = await writeSshConfig(options, access, home);
   return { GIT_SSH_COMMAND: `ssh -F '${config.replaceAll("'", "'\\''")}'`, GIT_SSH_VARIANT: 'ssh' };
 }

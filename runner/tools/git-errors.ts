@@ -1,5 +1,6 @@
 /** From git's exit code and messages (LC_ALL=C) to an error a user can act on, without what must stay secret. */
 import { type Fault, RemoteError } from '../../pipelines/errors.ts';
+import { SSH_FAULTS } from './ssh.ts';
 
 /** A git command that did not exit with 0. `stderr` is redacted already. */
 export class GitFailure extends Error {
@@ -19,13 +20,7 @@ export class GitTimeout extends Error {}
 
 /** First match wins: what is specific stands before the "Could not read from remote repository" that follows it. */
 const FAULTS: [RegExp, Fault, string][] = [
-  [/host key verification failed/i, 'auth', 'the host key of the server is not the one that is known'],
-  [
-    /load key .*(invalid format|error in libcrypto|bad passphrase)/i,
-    'auth',
-    'the ssh key cannot be read; it must be a private key without a passphrase',
-  ],
-  [/permission denied \(|permission denied, please/i, 'auth', 'the server does not accept the ssh key'],
+  ...SSH_FAULTS,
   [
     /authentication failed|could not read (username|password)|http basic: access denied|invalid credentials|returned error: 40[13]/i,
     'auth',

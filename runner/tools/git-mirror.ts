@@ -6,7 +6,9 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isForeign } from '../../pipelines/branches.ts';
 import { RemoteError } from '../../pipelines/errors.ts';
+import type { Head } from '../../pipelines/ports.ts';
 import { allOrFirstFailure, copyFolder } from './copy-folder.ts';
 import type { Git } from './git-command.ts';
 import { configValue } from './git-environment.ts';
@@ -15,6 +17,12 @@ import { GitFailure } from './git-errors.ts';
 const BRANCHES = '+refs/heads/*:refs/remotes/origin/*';
 const MAX_LOOSE = 1_000;
 const MAX_PACKS = 20;
+
+/** Where the mirror keeps a branch, or what is watched like one. */
+export function localReference(branch: string): string {
+  if (isForeign(branch)) return branch.replace('refs/', 'refs/other/');
+  return branch.startsWith('refs/') ? branch : `refs/remotes/origin/${branch}`;
+}
 
 /** Who works on a mirror: changing it is done alone, reading all of it beside other readers. Nothing in here rejects. */
 interface Turns {
@@ -78,19 +86,19 @@ export class GitMirror {
   }
 
   /** Sees to it that a commit is here: fetches branches and tags, then the commit by itself. */
-  async require(revision: string): Promise<void> {
+  async require({ branch, revision }: Head): Promise<void> {
     const here = async () => (await this.commits([revision])).length > 0;
     if (await here()) return;
     await this.alone(async () => {
       if (await here()) return;
-      await this.fetchHeads();
+      await this.fetchHeads(branch);
       if (!(await here())) await this.fetchCommit(revision);
     });
   }
 
-  /** Brings branches and tags up to date. */
-  async fetch(): Promise<void> {
-    await this.alone(() => this.fetchHeads());
+  /** Brings branches, tags and this branch up to date. */
+  async fetch(branch: string): Promise<void> {
+    await this.alone(() => this.fetchHeads(branch));
   }
 
   /**
@@ -116,8 +124,9 @@ export class GitMirror {
     await writeFile(join(gitDir, 'HEAD'), `${revision}\n`);
   }
 
-  private async fetchHeads(): Promise<void> {
-    const refs = [BRANCHES, '+refs/tags/*:refs/tags/*'];
+  private async fetchHeads(branch: string): Promise<void> {
+    const other = isForeign(branch) ? [`+${branch}:${localReference(branch)}`] : [];
+    const refs = [BRANCHES, '+refs/tags/*:refs/tags/*', ...other];
     const options = [
       '--prune',
       '--no-tags',

@@ -1,15 +1,16 @@
 /** Git as a source: what is there, what changed, one file of it, or all of it at an exact revision. */
+import { createHash } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { join, posix } from 'node:path';
+import { branchMatcher } from '../../pipelines/branches.ts';
 import { invalid } from '../../pipelines/errors.ts';
-import { compileGlob } from '../../pipelines/glob.ts';
-import type { Change } from '../../pipelines/model.ts';
-import type { Head, Scm, SourceAccess } from '../../pipelines/ports.ts';
+import type { Change, External } from '../../pipelines/model.ts';
+import type { Head, Pulse, Scm, SourceAccess } from '../../pipelines/ports.ts';
 import { withGit } from './git-command.ts';
 import type { GitOptions } from './git-environment.ts';
 import { GitFailure } from './git-errors.ts';
 import { LOG_FORMAT, parseLog } from './git-log.ts';
-import { GitMirror } from './git-mirror.ts';
+import { GitMirror, localReference } from './git-mirror.ts';
 import { checkBranch, checkSourceUrl } from './git-url.ts';
 import { SharedQuestions } from './shared-questions.ts';
 
@@ -27,18 +28,30 @@ export class GitScm implements Scm {
     this.options = options;
   }
 
+  async pulse(access: SourceAccess, signal: AbortSignal): Promise<Pulse> {
+    const { url, branches } = access.source;
+    const listing = await this.listing(access, signal);
+    const scope = scopeOf(branches).join(' ');
+    return {
+      root: JSON.stringify([url, scope, access.credentials]),
+      mark: createHash('sha256').update(listing).digest('hex'),
+      heads: parseListing(listing),
+    };
+  }
+
   async heads(access: SourceAccess, signal: AbortSignal): Promise<Head[]> {
-    checkSourceUrl(access.source.url, this.options);
-    const { url } = access.source;
-    const key = JSON.stringify([access.cache, url, access.credentials]);
-    const ask = (until: AbortSignal) =>
-      withGit(this.options, access, until, (git) => git.ask(['ls-remote', '--heads', '--', url]));
-    const listing = await this.listings.ask(key, ask, signal);
     const watched = branchMatcher(access.source.branches);
-    return listing.split('\n').flatMap((line) => {
-      const match = /^([0-9a-f]{40,64})\trefs\/heads\/(.+)$/.exec(line);
-      return match && watched(match[2] as string) ? [{ revision: match[1] as string, branch: match[2] as string }] : [];
-    });
+    return parseListing(await this.listing(access, signal)).filter(({ branch }) => watched(branch));
+  }
+
+  private listing(access: SourceAccess, signal: AbortSignal): Promise<string> {
+    const { url, branches } = access.source;
+    checkSourceUrl(url, this.options);
+    const scope = scopeOf(branches);
+    const key = JSON.stringify([access.cache, url, access.credentials, scope]);
+    const ask = (until: AbortSignal) =>
+      withGit(this.options, access, until, (git) => git.ask(['ls-remote', ...scope, '--', url]));
+    return this.listings.ask(key, ask, signal);
   }
 
   async resolve(access: SourceAccess, branch: string, revision: string, signal: AbortSignal): Promise<string> {
@@ -50,7 +63,7 @@ export class GitScm implements Scm {
     return this.withMirror(access, signal, async (mirror) => {
       const known = await findOnBranch(mirror, branch, wanted);
       if (known !== null) return known;
-      await mirror.fetch();
+      await mirror.fetch(branch);
       const found = await findOnBranch(mirror, branch, wanted);
       if (found === null) throw invalid(`there is no revision ${wanted} on branch ${branch}`, 'revision');
       return found;
@@ -59,27 +72,22 @@ export class GitScm implements Scm {
 
   async log(
     access: SourceAccess,
-    range: { to: string; not: string[]; branch: string; limit: number },
+    range: { to: Head; not: Head[]; limit: number },
     signal: AbortSignal,
   ): Promise<Change[]> {
-    checkRevision(range.to);
-    range.not.forEach(checkRevision);
-    if (range.not.includes(range.to)) return [];
+    checkRevision(range.to.revision);
+    const not = range.not.map(({ revision }) => revision);
+    not.forEach(checkRevision);
+    if (not.includes(range.to.revision)) return [];
     return this.withMirror(access, signal, async (mirror) => {
       await mirror.require(range.to);
-      const not = (await mirror.commits(range.not)).map((revision) => `^${revision}`);
-      return parseLog(
-        await mirror.run(['log', ...LOG_FORMAT, `--max-count=${Math.trunc(range.limit)}`, range.to, ...not, '--']),
-      );
+      const without = (await mirror.commits(not)).map((revision) => `^${revision}`);
+      const limit = `--max-count=${Math.trunc(range.limit)}`;
+      return parseLog(await mirror.run(['log', ...LOG_FORMAT, limit, range.to.revision, ...without, '--']));
     });
   }
 
-  async readFile(
-    access: SourceAccess,
-    at: { branch: string; revision: string },
-    path: string,
-    signal: AbortSignal,
-  ): Promise<string | null> {
+  async readFile(access: SourceAccess, at: Head, path: string, signal: AbortSignal): Promise<string | null> {
     checkRevision(at.revision);
     checkSourceUrl(access.source.url, this.options);
     const file = checkPath(path);
@@ -87,7 +95,7 @@ export class GitScm implements Scm {
     const before = this.files.get(key);
     if (before !== undefined) return before;
     const text = await this.withMirror(access, signal, async (mirror) => {
-      await mirror.require(at.revision);
+      await mirror.require(at);
       const entry = await mirror.run(['ls-tree', '-z', '-l', '--full-tree', at.revision, '--', file]);
       const [mode, type, id, size] = entry.split('\t', 1)[0]?.split(/ +/) ?? [];
       if (type !== 'blob' || id === undefined) return null;
@@ -107,15 +115,15 @@ export class GitScm implements Scm {
     this.files.set(key, text);
   }
 
-  async checkout(
-    access: SourceAccess,
-    at: { branch: string; revision: string },
-    into: string,
-    signal: AbortSignal,
-  ): Promise<void> {
+  /** Submodules and LFS files are pinned by the revision itself. */
+  async externals(): Promise<External[]> {
+    return [];
+  }
+
+  async checkout(access: SourceAccess, at: Head, into: string, signal: AbortSignal): Promise<void> {
     checkRevision(at.revision);
     await this.withMirror(access, signal, async (mirror) => {
-      await mirror.require(at.revision);
+      await mirror.require(at);
       try {
         await mirror.cloneTo(into, at.revision);
       } catch (error) {
@@ -138,10 +146,24 @@ export class GitScm implements Scm {
   }
 }
 
-/** A branch is watched where a pattern is its very name (which may look like a pattern: `$(id)`) or matches it. */
-function branchMatcher(patterns: readonly string[]): (branch: string) => boolean {
-  const globs = patterns.map((pattern) => compileGlob(pattern));
-  return (branch) => patterns.includes(branch) || globs.some((matches) => matches(branch));
+/** What `ls-remote` is to list: branches, and tags or all references where a pattern speaks of them. */
+function scopeOf(patterns: readonly string[]): string[] {
+  const references = patterns.map((pattern) => pattern.replace(/^!/, '')).filter((each) => each.startsWith('refs/'));
+  if (references.length === 0) return ['--heads'];
+  return references.every((each) => each.startsWith('refs/tags/')) ? ['--heads', '--tags'] : [];
+}
+
+/** The heads of a listing. An annotated tag is the commit it is of (`^{}`), which follows the tag itself. */
+function parseListing(listing: string): Head[] {
+  const heads = new Map<string, string>();
+  for (const line of listing.split('\n')) {
+    const [, revision, name] = /^([0-9a-f]{40,64})\t(refs\/.+?)(?:\^\{\})?$/.exec(line) ?? [];
+    if (revision === undefined || name === undefined) continue;
+    const branch = name.startsWith('refs/heads/') ? name.slice('refs/heads/'.length) : name;
+    if (name.startsWith('refs/heads/refs/')) continue; // it would pass for another reference
+    heads.set(branch, revision);
+  }
+  return [...heads].map(([branch, revision]) => ({ branch, revision }));
 }
 
 /**
@@ -164,14 +186,7 @@ async function findOnBranch(mirror: GitMirror, branch: string, revision: string)
 async function contains(mirror: GitMirror, branch: string, id: string): Promise<boolean> {
   try {
     // Not `merge-base --is-ancestor`: simple-git waits 50 ms more for a command that prints nothing.
-    const missing = await mirror.run([
-      'rev-list',
-      '--count',
-      '--max-count=1',
-      id,
-      `^refs/remotes/origin/${branch}`,
-      '--',
-    ]);
+    const missing = await mirror.run(['rev-list', '--count', '--max-count=1', id, `^${localReference(branch)}`, '--']);
     return missing.trim() === '0';
   } catch (error) {
     if (error instanceof GitFailure && /bad revision/i.test(error.stderr)) return false; // no such branch (yet)

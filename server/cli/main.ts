@@ -5,6 +5,8 @@ import { AppError, messageOf } from '../../pipelines/errors.ts';
 import { addBuildCommands, type RunCommand } from './builds.ts';
 import { addDeploymentCommands } from './deployments.ts';
 import { CliError, EXIT, type ExitCode } from './exit.ts';
+import { addHookCommand } from './hook.ts';
+import { addImportCommand } from './import.ts';
 import { addLocalCommands } from './local.ts';
 import { printJson } from './output.ts';
 import { addPeopleCommands } from './people.ts';
@@ -40,10 +42,12 @@ Examples:
   );
 
 addLocalCommands(program, run);
+addImportCommand(program, run);
 addBuildCommands(program, run);
 addDeploymentCommands(program, run);
 addStatusCommand(program, run);
 addPeopleCommands(program, run);
+addHookCommand(program, run);
 
 // Whoever reads our output may stop reading: `slipway logs … | head`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) =>

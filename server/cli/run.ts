@@ -138,6 +138,8 @@ function planOf(
       source: { kind: 'git', url: tree.folder, branches: [tree.branch] },
       branch: tree.branch,
       revision: tree.revision,
+      externals: [],
+      sources: [],
       registry: null,
       now: systemClock.now(),
       parameters,

@@ -7,6 +7,7 @@ import { pipelineRoutes } from './pipelines.ts';
 import { memberRoutes, projectRoutes, registryRoutes, secretRoutes } from './projects.ts';
 import { releaseRoutes } from './releases.ts';
 import { sessionRoutes, userRoutes } from './session.ts';
+import { sourceRoutes } from './sources.ts';
 import { systemRoutes } from './system.ts';
 
 export const apiRoutes: readonly Route[] = [
@@ -18,6 +19,7 @@ export const apiRoutes: readonly Route[] = [
   ...secretRoutes,
   ...environmentRoutes,
   ...pipelineRoutes,
+  ...sourceRoutes,
   ...buildRoutes,
   ...releaseRoutes,
   ...deploymentRoutes,

@@ -54,6 +54,7 @@ export const Change = z
     message: z.string(),
     at: Time,
     files: z.array(z.string()).optional(),
+    source: z.string().optional().meta({ description: 'The further source it is of' }),
   })
   .meta({ id: 'Change' });
 
@@ -98,6 +99,7 @@ export const Build = z
     revision: z.string(),
     parameters: z.record(z.string(), z.string()),
     changes: z.array(Change),
+    moreChanges: z.boolean().meta({ description: 'Whether there are more than are listed' }),
     images: z.array(ImageRef.extend({ tags: z.array(z.string()), size: z.number(), service: z.string().optional() })),
     version: z.string(),
     release: z.string().nullable(),
@@ -235,6 +237,9 @@ export const Pipeline = z
       kind: z.enum(['git', 'svn']),
       url: z.string(),
       branches: z.array(z.string()),
+      submodules: z.boolean(),
+      lfs: z.boolean(),
+      hosts: z.array(z.string()),
       hasCredentials: z.boolean(),
     }),
     file: z.string(),
@@ -247,6 +252,42 @@ export const Pipeline = z
   .meta({ id: 'Pipeline' });
 
 export const Head = z.object({ branch: z.string(), revision: z.string() });
+export const SourceTest = z.object({ ok: z.boolean(), error: z.string().nullable(), branches: z.array(Head) });
+export const Watch = z
+  .object({
+    items: z.array(Head.extend({ notedAt: Time })),
+    quiet: z
+      .array(Head.extend({ since: Time, due: Time }))
+      .meta({ description: 'Heads that have moved and wait for the quiet period to end' }),
+    sources: z.array(z.object({ name: z.string(), kind: z.enum(['git', 'svn']), url: z.string(), branch: z.string() })),
+    poll: z.string().nullable(),
+    nextPoll: Time.nullable(),
+    polledAt: Time.nullable(),
+    reachedAt: Time.nullable(),
+    error: z.string().nullable(),
+    failures: z.number().meta({ description: 'Looks in a row that failed; each doubles the wait for the next' }),
+    hook: z.object({
+      lastAt: Time.nullable(),
+      missedAt: Time.nullable().meta({ description: 'When a poll found a change that no hook had announced' }),
+    }),
+    schedule: z
+      .object({
+        cron: z.string(),
+        timezone: z.string(),
+        next: z.array(Time).meta({ description: 'The next five slots' }),
+        passed: z.array(
+          z.object({ slot: z.string(), at: Time, outcome: z.enum(['built', 'missed']), build: z.number().nullable() }),
+        ),
+      })
+      .nullable(),
+  })
+  .meta({ id: 'Watch' });
+export const Trial = z
+  .object({
+    branch: z.string(),
+    items: z.array(Change.extend({ builds: z.boolean(), reason: z.string().nullable() })),
+  })
+  .meta({ id: 'FilterTrial' });
 export const Diff = z
   .object({
     stack: z.string(),

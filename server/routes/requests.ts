@@ -145,13 +145,41 @@ const RelativePath = z
   .max(500)
   .regex(/^(?!\/)(?!.*(?:^|\/)\.\.(?:\/|$))[^\\\p{Cc}]+$/u, 'expected a path below the top of the repository');
 
+const HostName = z
+  .string()
+  .max(255)
+  .regex(/^[A-Za-z0-9[][A-Za-z0-9.:[\]-]*$/, 'expected a host name');
+
+const Source = z.strictObject({
+  kind: z.enum(['git', 'svn']),
+  url: z.string().min(1).max(2000),
+  branches: Branches,
+  submodules: z.boolean().optional().meta({ description: 'Git: whether submodules are checked out, too' }),
+  lfs: z.boolean().optional().meta({ description: 'Git: whether files kept in LFS are fetched' }),
+  hosts: z
+    .array(HostName)
+    .max(50)
+    .optional()
+    .meta({ description: 'Further hosts that submodules and SVN externals may come from' }),
+  credentials: Credentials.nullable().optional().meta({ description: 'Left out: kept. null: removed' }),
+});
+
+/** A source that is not kept yet, to be tried. */
+export const TestSource = Source;
+
+/** Filters of a pipeline file's `on:`, to be tried on what is there. */
+export const TryFilters = z.strictObject({
+  branch: z.string().min(1).max(200).optional(),
+  limit: z.number().int().min(1).max(200).default(50),
+  definition: z
+    .string()
+    .max(256 * 1024)
+    .optional()
+    .meta({ description: 'A pipeline file whose on: is tried; the one at the newest revision, where left out' }),
+});
+
 export const PutPipeline = z.strictObject({
-  source: z.strictObject({
-    kind: z.enum(['git', 'svn']),
-    url: z.string().min(1).max(2000),
-    branches: Branches,
-    credentials: Credentials.nullable().optional().meta({ description: 'Left out: kept. null: removed' }),
-  }),
+  source: Source,
   file: RelativePath.default('slipway.yml'),
   definition: z
     .string()

@@ -1,8 +1,9 @@
 /** Pipelines: a definition bound to a source; the credentials are sealed. */
+import { isForeign } from '../../pipelines/branches.ts';
 import type { SourceCredentials, SourceSpec } from '../../pipelines/model.ts';
 import type { Vault } from '../auth/vault.ts';
 import { change, type Db, row, rows } from './db.ts';
-import { secretValue } from './secrets.ts';
+import { secretsForRun, secretValue } from './secrets.ts';
 
 export interface Pipeline {
   id: number;
@@ -120,15 +121,43 @@ export function hostOf(url: string): string {
   return `${protocol}//${host}`;
 }
 
-/** What the source is reached with. A secret of the project holds a private key, `username:password`, or a token. */
-export function credentialsOf(db: Db, vault: Vault, pipeline: Pipeline): SourceCredentials | null {
-  const stored = storedCredentials(db, vault, pipeline.id);
+/** What the source is reached with. */
+export const credentialsOf = (db: Db, vault: Vault, pipeline: Pipeline): SourceCredentials | null =>
+  openCredentials(db, vault, pipeline.projectId, storedCredentials(db, vault, pipeline.id));
+
+/** With the secret in place of its name. */
+export function openCredentials(
+  db: Db,
+  vault: Vault,
+  projectId: number,
+  stored: StoredCredentials | null,
+): SourceCredentials | null {
   if (stored === null || !('secret' in stored)) return stored;
-  const value = secretValue(db, vault, { projectId: pipeline.projectId, environmentId: null }, stored.secret);
-  if (value === null) return null;
+  const value = secretValue(db, vault, { projectId, environmentId: null }, stored.secret);
+  return value === null ? null : credentialsIn(value);
+}
+
+/** A secret's value as credentials: a private key, `username:password`, or a token. */
+function credentialsIn(value: string): SourceCredentials {
   if (value.startsWith('-----BEGIN')) return { sshKey: value };
   const [, username, password] = /^([^:\s]+):(\S+)$/.exec(value) ?? [];
   return username && password ? { username, password } : { token: value };
+}
+
+/**
+ * What a further source of a pipeline file is reached with: the secret that it names, if the branch may have it; otherwise the
+ * pipeline's own, which go to no other host than the pipeline's.
+ */
+export function furtherCredentials(
+  db: Db,
+  vault: Vault,
+  pipeline: Pipeline,
+  { url, secret, branch }: { url: string; secret: string | null; branch: string },
+): SourceCredentials | null {
+  if (isForeign(branch)) return null;
+  if (secret === null) return hostOf(url) === hostOf(pipeline.source.url) ? credentialsOf(db, vault, pipeline) : null;
+  const value = secretsForRun(db, vault, { projectId: pipeline.projectId, environmentId: null, branch })[secret];
+  return value === undefined ? null : credentialsIn(value);
 }
 
 /** Names of the pipelines that use a secret as their credentials. */

@@ -159,6 +159,15 @@ export function builds(db: Db, pipelineId: number, filter: BuildFilter): BuildRu
   ).map(toRun<BuildRun>);
 }
 
+/** Builds of a branch that nobody has taken yet. */
+export const queuedBuilds = (db: Db, pipelineId: number, branch: string): BuildRun[] =>
+  rows<RunRow>(
+    db,
+    `${SELECT} WHERE status = 'queued' AND kind = 'build' AND pipeline_id = ? AND branch = ? ORDER BY number`,
+    pipelineId,
+    branch,
+  ).map(toRun<BuildRun>);
+
 /** The last build of a branch before `number` that ended with one of `results`. */
 export function lastBuild(
   db: Db,

@@ -1,5 +1,5 @@
 /** Secrets of projects and environments; sealed, and given out only to runs. */
-import { matchesAny } from '../../pipelines/patterns.ts';
+import { matchesBranch } from '../../pipelines/branches.ts';
 import type { Vault } from '../auth/vault.ts';
 import { change, type Db, row, rows } from './db.ts';
 
@@ -94,7 +94,7 @@ export function secretsForRun(db: Db, vault: Vault, run: SecretOwner & { branch:
   for (const owner of owners) {
     for (const secret of secretRows(db, owner)) {
       const branches = branchesOf(secret);
-      if (branches === null || matchesAny(branches, run.branch)) {
+      if (branches === null || matchesBranch(branches, run.branch)) {
         values[secret.name] = vault.open(secret.value_sealed, context(owner, secret.name));
       }
     }

@@ -14,8 +14,8 @@ export interface ScmBench {
   branch: string;
   /** Commits to the branch; answers the revision. */
   commit(files: Record<string, string>, message: string): string;
-  /** Makes a branch of the present state; commits to `branch` afterwards do not move it. */
-  createBranch(name: string): void;
+  /** Makes a branch of the present state; commits to `branch` afterwards do not move it. Answers its revision. */
+  createBranch(name: string): string;
   stop(): Promise<void>;
 }
 
@@ -39,6 +39,7 @@ export function scmContract(name: string, open: () => Promise<ScmBench>): void {
       await bench.stop();
       removeFolder(folder);
     });
+    const at = (revision: string) => ({ branch: bench.branch, revision });
     const workspace = (label: string) => {
       const into = join(folder, label);
       mkdirSync(into);
@@ -46,14 +47,14 @@ export function scmContract(name: string, open: () => Promise<ScmBench>): void {
     };
 
     it('lists the heads of the branches that are watched', async () => {
-      const first = bench.commit({ 'a.txt': '1' }, 'one');
-      bench.createBranch('release/1.0');
+      bench.commit({ 'a.txt': '1' }, 'one');
+      const release = bench.createBranch('release/1.0');
       const second = bench.commit({ 'a.txt': '2' }, 'two');
       const heads = await bench.scm.heads(access, signal);
       expect(heads).toEqual(expect.arrayContaining([{ branch: bench.branch, revision: second }]));
       expect(heads).toHaveLength(2);
       const narrowed = { ...access, source: { ...access.source, branches: ['release/*'] } };
-      expect(await bench.scm.heads(narrowed, signal)).toEqual([{ branch: 'release/1.0', revision: first }]);
+      expect(await bench.scm.heads(narrowed, signal)).toEqual([{ branch: 'release/1.0', revision: release }]);
     });
 
     it('resolves a revision of the branch, and refuses one that is not there', async () => {
@@ -73,14 +74,14 @@ export function scmContract(name: string, open: () => Promise<ScmBench>): void {
         'two\n\nwith "quotes", <b>HTML</b> and ünïcode',
       );
       const third = bench.commit({ 'c.txt': '3' }, 'three');
-      const log = await bench.scm.log(access, { to: third, not: [from], branch: bench.branch, limit: 10 }, signal);
+      const log = await bench.scm.log(access, { to: at(third), not: [at(from)], limit: 10 }, signal);
       expect(log.map(({ revision }) => revision)).toEqual([third, second]);
       expect(log[1]).toMatchObject({
         message: 'two\n\nwith "quotes", <b>HTML</b> and ünïcode',
         files: ['a.txt', 'dir/ü b.txt'],
       });
       expect(log[0]?.at).toBeGreaterThan(0);
-      const one = await bench.scm.log(access, { to: third, not: [], branch: bench.branch, limit: 1 }, signal);
+      const one = await bench.scm.log(access, { to: at(third), not: [], limit: 1 }, signal);
       expect(one.map(({ revision }) => revision)).toEqual([third]);
     });
 
@@ -113,7 +114,7 @@ export function scmContract(name: string, open: () => Promise<ScmBench>): void {
         [first, '1'],
       ] as const) {
         const into = workspace(`at-${text}`);
-        await bench.scm.checkout(access, { branch: bench.branch, revision }, into, signal);
+        await bench.scm.checkout(access, at(revision), into, signal);
         expect(readFileSync(join(into, 'a.txt'), 'utf8')).toBe(text);
         expect(existsSync(join(into, 'dir/b.txt'))).toBe(true);
       }
@@ -122,9 +123,7 @@ export function scmContract(name: string, open: () => Promise<ScmBench>): void {
     it('serves many at once', async () => {
       const revision = bench.commit({ 'a.txt': '1' }, 'one');
       const folders = ['w1', 'w2', 'w3', 'w4'].map(workspace);
-      await Promise.all(
-        folders.map((into) => bench.scm.checkout(access, { branch: bench.branch, revision }, into, signal)),
-      );
+      await Promise.all(folders.map((into) => bench.scm.checkout(access, at(revision), into, signal)));
       for (const into of folders) expect(readFileSync(join(into, 'a.txt'), 'utf8')).toBe('1');
     });
 

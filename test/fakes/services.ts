@@ -28,6 +28,8 @@ export interface FakeServices extends Services {
   logText: Map<string, string>;
   testsMade: StoredTest[];
   queue: QueueItem[];
+  /** Pipelines whose hooks were accepted, by id. */
+  hooked: number[];
   /** What `firstSight` reports. */
   sourceError: string | null;
   publish(event: Omit<StoredEvent, 'id' | 'at'>): StoredEvent;
@@ -64,6 +66,7 @@ export function createFakeServices(db: Db): FakeServices {
     logText: new Map(),
     testsMade: [],
     queue: [],
+    hooked: [],
     sourceError: null,
     publish(event) {
       const stored = appendEvent(db, { ...event, at: AT });
@@ -109,10 +112,19 @@ export function createFakeServices(db: Db): FakeServices {
         fake.buildsMade.push(again);
         return again;
       },
+    },
+    sources: {
       firstSight: async () => ({ warning: fake.sourceError }),
       branches: async () => [{ branch: 'main', revision: REVISION }],
       revisions: async () => [{ revision: REVISION, author: 'Ann', email: null, message: 'first', at: AT }],
       test: async () => ({ ok: true, error: null, branches: [{ branch: 'main', revision: REVISION }] }),
+      testNew: async () => ({ ok: true, error: null, branches: [] }),
+      tryFilters: async () => ({ branch: 'main', items: [] }),
+      outlook: () => ({ nextPoll: AT, failures: 0 }),
+      hook: (pipeline) => {
+        fake.hooked.push(pipeline.id);
+        return 'taken';
+      },
     },
     promoter: {
       async promote(environment, request, actor) {
@@ -232,6 +244,7 @@ export const buildRun = (pipeline: Pipeline, number: number, by: string, branch 
   revision: REVISION,
   parameters: {},
   changes: [{ revision: REVISION, author: 'Ann', email: null, message: 'first', at: AT }],
+  moreChanges: false,
   images: [],
   version: `1.${number}`,
   release: null,

@@ -16,7 +16,6 @@ import type { SourceCredentials } from '../../pipelines/model.ts';
 import type { SourceAccess } from '../../pipelines/ports.ts';
 import { GitScm } from '../../runner/tools/git.ts';
 import { findByCookie } from '../../runner/tools/processes.ts';
-import { scmFor } from '../../runner/tools/scm.ts';
 import { type ScmBench, scmContract } from '../contract/scm.ts';
 import {
   close,
@@ -51,7 +50,10 @@ async function bench(
     credentials: server.credentials ?? null,
     branch: 'main',
     commit: (files, message) => commit(repo, files, message),
-    createBranch: (name) => void repo.git('branch', name),
+    createBranch: (name) => {
+      repo.git('branch', name);
+      return repo.git('rev-parse', name);
+    },
     stop: async () => {
       await server.stop?.();
       removeFolder(root);
@@ -378,11 +380,7 @@ describe('odd and hostile repositories', () => {
     repo.git('-c', 'user.name=J\u00fcrgen <x>', '-c', 'user.email=', 'commit', '-q', '-F', 'message');
     const latest = repo.git('rev-parse', 'HEAD');
     const empty = commit(repo, {}, '');
-    const [second, first] = await scm.log(
-      access,
-      { to: empty, not: ['f'.repeat(40)], branch: 'main', limit: 2 },
-      signal,
-    );
+    const [second, first] = await scm.log(access, { to: on(empty), not: [on('f'.repeat(40))], limit: 2 }, signal);
     expect(second).toMatchObject({ revision: empty, message: '', files: [] });
     expect(first).toMatchObject({ revision: latest, email: null, files: ['message', 'new\nline \t"q"'] });
     expect(first?.message).toMatch(/^f/);
@@ -395,7 +393,7 @@ describe('odd and hostile repositories', () => {
     commit(repo, { 'm.txt': 'm' }, 'main');
     repo.git('merge', '-q', '--no-ff', '-m', 'merge', 'side');
     const to = repo.git('rev-parse', 'HEAD');
-    const log = await scm.log(access, { to, not: [], branch: 'main', limit: 10 }, signal);
+    const log = await scm.log(access, { to: on(to), not: [], limit: 10 }, signal);
     expect(log.map(({ message }) => message).sort()).toEqual(['first', 'main', 'many', 'merge']);
     expect(log[0]).toMatchObject({ message: 'merge' });
     expect(log[0]?.files).toHaveLength(100);
@@ -442,10 +440,4 @@ describe('a workspace', () => {
     const packs = readdirSync(join(into, '.git/objects/pack'), { withFileTypes: true });
     for (const { name } of packs) expect(lstatSync(join(into, '.git/objects/pack', name)).nlink).toBe(1);
   });
-});
-
-it('SVN is refused by name', () => {
-  expect(() => scmFor('svn', { allowFile: false, caFile: null, timeoutMs: 1 })).toThrow(
-    expect.objectContaining({ code: 'invalid', field: 'source.kind' }),
-  );
 });

@@ -328,7 +328,7 @@ describe('requests', () => {
   );
 
   test('what breaks inside is an id, not a stack', async () => {
-    slipway.services.trigger.branches = async () => {
+    slipway.services.sources.branches = async () => {
       throw new Error('the innermost secret');
     };
     const found = await problem('GET', `${W}/branches`);

@@ -50,9 +50,8 @@ describe.each(BAD)('a pipeline file that is %s', (_, text, reason) => {
 
   test('found by a poll: a failed build that says why, once', async () => {
     await commitBad(text);
-    const signal = new AbortController().signal;
-    await spine.trigger.poll(spine.pipeline, signal);
-    await spine.trigger.poll(spine.pipeline, signal);
+    await spine.poll();
+    await spine.poll();
     const made = builds(spine.db, spine.pipeline.id, { limit: 10 });
     expect(made).toMatchObject([{ status: 'finished', result: 'failed', reason: expect.stringMatching(reason) }]);
     expect(rows(spine.db, 'SELECT kind, recipient FROM outbox')).toEqual([
@@ -67,7 +66,7 @@ test('a value that is wrong only once it is filled in makes a failed build, too'
     'slipway.yml':
       'steps: { a: { image: busybox, run: [x] } }\nrelease: { version: "${branch}-${date}-${short}-${number}-${branch}", compose: c.yml, stack: "Not A Stack" }\n',
   });
-  await spine.trigger.poll(spine.pipeline, new AbortController().signal);
+  await spine.poll();
   expect(builds(spine.db, spine.pipeline.id, { limit: 1 })).toMatchObject([{ result: 'failed' }]);
 });
 
@@ -76,7 +75,7 @@ test('an override for an environment that the project does not have is refused, 
     'steps: { a: { image: busybox, run: [x] } }\nrelease: { version: "${number}", compose: c.yml, stack: shop, overrides: { PROO: pro.yml } }\n';
   await spine.defineShop(GOOD, [{ name: 'DEV' }, { name: 'PRO' }]);
   spine.scm.commit({ 'slipway.yml': overriding });
-  await spine.trigger.poll(spine.pipeline, new AbortController().signal);
+  await spine.poll();
   const [build] = builds(spine.db, spine.pipeline.id, { limit: 1 });
   expect(build).toMatchObject({
     result: 'failed',
@@ -86,7 +85,7 @@ test('an override for an environment that the project does not have is refused, 
 
 test('a branch that the repository does not have is told when the pipeline is defined', async () => {
   await spine.defineShop(GOOD);
-  expect(await spine.trigger.firstSight(spine.pipeline)).toEqual({ warning: null });
+  expect(await spine.poller.firstSight(spine.pipeline)).toEqual({ warning: null });
   const elsewhere = { ...spine.pipeline, source: { ...spine.pipeline.source, branches: ['master'] } };
-  expect((await spine.trigger.firstSight(elsewhere)).warning).toContain('has no branch master');
+  expect((await spine.poller.firstSight(elsewhere)).warning).toContain('has no branch master');
 });

@@ -17,18 +17,22 @@ import { Coordinator } from '../../server/coordinator.ts';
 import { DiskGuard } from '../../server/disk.ts';
 import { Ledger } from '../../server/ledger.ts';
 import { LogStore } from '../../server/logs.ts';
+import { Poller } from '../../server/poller.ts';
 import { Promoter } from '../../server/promoter.ts';
 import { Reaper } from '../../server/reaper.ts';
+import { type Reach, Repository } from '../../server/repository.ts';
 import type { Actor } from '../../server/services.ts';
 import { openDb } from '../../server/store/db.ts';
 import { environmentByName, saveEnvironment } from '../../server/store/environments.ts';
-import { pipelineByName, savePipeline } from '../../server/store/pipelines.ts';
+import { type Pipeline, pipelineByName, savePipeline } from '../../server/store/pipelines.ts';
 import { saveProject } from '../../server/store/projects.ts';
 import { runById } from '../../server/store/runs.ts';
 import { stackState } from '../../server/store/stacks.ts';
+import { noteHook, pollState } from '../../server/store/watches.ts';
 import { Trigger } from '../../server/trigger.ts';
+import { Watcher } from '../../server/watcher.ts';
 import { FakeClock } from '../fakes/clock.ts';
-import { FakeScm } from '../fakes/scm.ts';
+import { FakeScms } from '../fakes/scm.ts';
 
 export const ANN: Actor = { userId: null, name: 'ann', admin: true };
 export const BOB: Actor = { userId: null, name: 'bob', admin: true };
@@ -66,10 +70,14 @@ notify: { mail: { to: [team@example.com], on: [failed, fixed, deployed, approval
 
 const CONTENT = { compose: 'services: {}\n', overrides: {}, files: [], images: [], directory: '' };
 
+const SHOP = 'https://git.example/web.git';
+
 export class Spine {
   readonly folder: string;
   readonly clock = new FakeClock();
-  readonly scm = new FakeScm();
+  readonly scms = new FakeScms();
+  /** The repository of `shop`. */
+  readonly scm = this.scms.at(SHOP);
   readonly scripts = new Map<string, Script>();
   readonly errors: unknown[] = [];
   /** What the registry says it no longer has. */
@@ -77,7 +85,10 @@ export class Spine {
   readonly db;
   readonly ledger;
   readonly coordinator;
+  readonly repository;
   readonly trigger;
+  readonly poller;
+  readonly watcher;
   readonly promoter;
   readonly reaper;
   readonly queue = new LocalQueue();
@@ -86,7 +97,7 @@ export class Spine {
 
   constructor(folder = mkdtempSync(path.join(tmpdir(), 'slipway-spine-'))) {
     this.folder = folder;
-    const { clock, queue, scm } = this;
+    const { clock, queue, scms } = this;
     const db = openDb(path.join(folder, 'slipway.db'));
     const vault = createVault(Buffer.alloc(32, 7));
     const onError = (error: unknown) => this.errors.push(error);
@@ -112,29 +123,53 @@ export class Spine {
       credentials: null,
       cache: path.join(folder, 'mirror'),
     });
-    this.trigger = new Trigger({ db, ledger: this.ledger, clock, scm: () => scm, access, intakeOpen: () => true });
+    const accessFurther: Reach['accessFurther'] = (_pipeline, { kind, url, branch }) =>
+      access({ source: { kind, url, branches: [branch] } });
+    this.repository = new Repository(db, { scm: () => scms, access, accessFurther });
+    const { ledger, repository } = this;
+    this.trigger = new Trigger({ db, ledger, repository, intakeOpen: () => true });
+    this.poller = new Poller({ db, ledger, repository, trigger: this.trigger });
+    this.watcher = new Watcher({
+      db,
+      ledger,
+      clock,
+      poller: this.poller,
+      repository,
+      accesses: (pipeline) => [
+        access(pipeline),
+        ...pollState(db, pipeline.id).settings.sources.map((source) => accessFurther(pipeline, source, 'main')),
+      ],
+      timezone: 'UTC',
+      onError,
+    });
     this.promoter = new Promoter(db, this.ledger, clock, async () => this.missing);
     this.reaper = new Reaper({ db, ledger: this.ledger, clock, queue, disk: new DiskGuard(folder), onError });
   }
 
   /** A project `shop` with pipeline `web` on branch main, noted at its first commit. */
-  async defineShop(file = RELEASING, environments: Partial<Environment>[] = []): Promise<void> {
-    const project = saveProject(this.db, 'shop', 'Shop', this.clock.now());
-    savePipeline(
-      this.db,
-      {
-        projectId: project.id,
-        name: 'web',
-        source: { kind: 'git', url: 'https://git.example/web.git', branches: ['main'] },
-        file: 'slipway.yml',
-        definition: null,
-        poll: null,
-      },
-      this.clock.now(),
-    );
+  async defineShop(
+    file = RELEASING,
+    environments: Partial<Environment>[] = [],
+    branches: string[] = ['main'],
+  ): Promise<void> {
+    saveProject(this.db, 'shop', 'Shop', this.clock.now());
+    this.definePipeline('web', branches);
     for (const [index, each] of environments.entries()) this.defineEnvironment({ order: index + 1, ...each });
     this.scm.commit({ 'slipway.yml': file });
-    await this.trigger.firstSight(this.pipeline);
+    await this.poller.firstSight(this.pipeline);
+  }
+
+  /** Of the repository of `shop`, as it is with `firstSight`. */
+  definePipeline(name: string, branches: string[] = ['main']): void {
+    const source = { kind: 'git' as const, url: SHOP, branches };
+    const rest = { projectId: 1, file: 'slipway.yml', definition: null, poll: null };
+    savePipeline(this.db, { ...rest, name, source }, this.clock.now());
+  }
+
+  /** An accepted hook. */
+  hook(): void {
+    this.ledger.write((tx) => noteHook(tx.db, this.pipeline.id, tx.now));
+    this.watcher.hooked(this.pipeline.id);
   }
 
   defineEnvironment(given: Partial<Environment>): void {
@@ -156,8 +191,12 @@ export class Spine {
     saveEnvironment(this.db, { projectId: 1, name, order, config: { ...defaults, ...config } }, this.clock.now());
   }
 
-  get pipeline() {
-    const found = pipelineByName(this.db, 1, 'web');
+  get pipeline(): Pipeline {
+    return this.pipelineNamed('web');
+  }
+
+  pipelineNamed(name: string): Pipeline {
+    const found = pipelineByName(this.db, 1, name);
     if (!found) throw new Error('define the shop first');
     return found;
   }
@@ -210,6 +249,12 @@ export class Spine {
     return ok;
   }
 
+  /** One look at the repository, as a poll: answers how many builds came of it. */
+  async poll(): Promise<number> {
+    const { builds } = await this.poller.poll(this.pipeline, 'poll', new AbortController().signal);
+    return builds.length;
+  }
+
   async build(): Promise<BuildRun> {
     const run = await this.trigger.manual(this.pipeline, {}, ANN);
     return (await this.finished(run)) as BuildRun;
@@ -257,7 +302,17 @@ export class Spine {
     });
   }
 
+  /** Lets time pass as the watcher sees it, second by second, and everything it starts come to its end. */
+  async pass(ms: number, step = 1_000): Promise<void> {
+    for (let passed = 0; passed < ms; passed += step) {
+      this.clock.advance(step);
+      this.watcher.tick();
+      await this.watcher.idle();
+    }
+  }
+
   async close(): Promise<void> {
+    await this.watcher.close();
     for (const worker of this.#workers) await worker.close();
     this.coordinator.close();
     this.db.close();

@@ -41,7 +41,7 @@ test('new credentials do not go to the host that a queued build was planned for'
   setCredentials(spine.db, vault, spine.pipeline.id, { token: 'for the new one' });
   const moved = { ...registry, url: 'new.example', password: 'for the new one' };
   saveRegistry(spine.db, vault, { projectId: 1, environmentId: null }, moved);
-  expect(claims.make(run).credentials).toEqual({ source: null, registry: null });
+  expect(claims.make(run).credentials).toEqual({ source: null, sources: {}, registry: null });
 });
 
 test('an approver by name holds on: whoever got that name next would approve', async () => {

@@ -59,7 +59,7 @@ describe('from commit to PRO', () => {
     await spine.deployment('DEV', 1);
     spine.play('deploy', failing);
     spine.scm.commit({ 'a.txt': '2' });
-    await spine.trigger.poll(spine.pipeline, new AbortController().signal);
+    await spine.poll();
     const second = await spine.deployment('DEV', 2);
     expect(second).toMatchObject({ result: 'failed', restored: true });
     expect(second.reason).toContain('restored');
@@ -167,11 +167,10 @@ describe('approvals', () => {
 describe('watching', () => {
   test('first sight notes the head without building; each later commit is built once', async () => {
     await spine.defineShop();
-    const signal = new AbortController().signal;
-    expect(await spine.trigger.poll(spine.pipeline, signal)).toBe(0);
+    expect(await spine.poll()).toBe(0);
     const revision = spine.scm.commit({ 'a.txt': '1' });
-    expect(await spine.trigger.poll(spine.pipeline, signal)).toBe(1);
-    expect(await spine.trigger.poll(spine.pipeline, signal)).toBe(0);
+    expect(await spine.poll()).toBe(1);
+    expect(await spine.poll()).toBe(0);
     expect(builds(spine.db, spine.pipeline.id, { limit: 10 })).toMatchObject([
       { number: 1, trigger: 'poll', revision, changes: [{ revision }] },
     ]);
@@ -180,15 +179,14 @@ describe('watching', () => {
   test('two pollers at once make one build', async () => {
     await spine.defineShop();
     spine.scm.commit({ 'a.txt': '1' });
-    const signal = new AbortController().signal;
-    await Promise.all([1, 2, 3].map(() => spine.trigger.poll(spine.pipeline, signal)));
+    await Promise.all([1, 2, 3].map(() => spine.poll()));
     expect(builds(spine.db, spine.pipeline.id, { limit: 10 })).toHaveLength(1);
   });
 
   test('a pipeline file that is wrong makes a failed build that says where; asked for by hand it is refused', async () => {
     await spine.defineShop();
     spine.scm.commit({ 'slipway.yml': 'steps:\n  a: { imge: busybox, run: [x] }\n' });
-    await spine.trigger.poll(spine.pipeline, new AbortController().signal);
+    await spine.poll();
     const [run] = builds(spine.db, spine.pipeline.id, { limit: 1 });
     expect(run).toMatchObject({ status: 'finished', result: 'failed' });
     expect(run?.reason).toMatch(/slipway\.yml:2:\d+: .*image/);
@@ -202,9 +200,9 @@ describe('watching', () => {
     await spine.defineShop();
     spine.scm.commit({ 'a.txt': '1' });
     spine.scm.away = true;
-    await expect(spine.trigger.poll(spine.pipeline, new AbortController().signal)).rejects.toBeInstanceOf(AppError);
+    await expect(spine.poll()).rejects.toBeInstanceOf(AppError);
     spine.scm.away = false;
-    expect(await spine.trigger.poll(spine.pipeline, new AbortController().signal)).toBe(1);
+    expect(await spine.poll()).toBe(1);
   });
 
   test('a number is never used again, not even by a pipeline of the same name', async () => {
@@ -435,11 +433,10 @@ describe('mail', () => {
       `${'steps: { unit: { image: busybox, run: [x] } }\n'}notify: { mail: { to: [team@example.com] } }\n`,
     );
     await spine.startWorker();
-    const signal = new AbortController().signal;
     const commitAndBuild = async (email: string) => {
       const before = builds(spine.db, spine.pipeline.id, { limit: 1 })[0]?.number ?? 0;
       spine.scm.commit({ 'a.txt': email + before }, { email });
-      await spine.trigger.poll(spine.pipeline, signal);
+      await spine.poll();
       const [run] = builds(spine.db, spine.pipeline.id, { limit: 1 });
       await spine.finished(run as never);
     };

@@ -20,6 +20,8 @@ const CONTEXT: PlanContext = {
   source: { kind: 'git', url: 'https://git.example.com/shop.git', branches: ['main'] },
   branch: 'feature/New Menu',
   revision: '0123456789abcdef0123456789abcdef01234567',
+  externals: [],
+  sources: [],
   registry: { url: 'registry.example.com', insecure: false },
   now: Date.UTC(2026, 0, 31, 23, 59),
   parameters: {},

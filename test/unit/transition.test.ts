@@ -52,6 +52,7 @@ const build = (...steps: Step[]): BuildRun => ({
   revision: 'abc',
   parameters: {},
   changes: [],
+  moreChanges: false,
   images: [],
   version: '1.1',
   release: null,

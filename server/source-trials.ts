@@ -1,0 +1,35 @@
+/** Trying things on a repository before anything depends on them: the connection, and the filters of a pipeline file. */
+import { AppError, messageOf } from '../pipelines/errors.ts';
+import { whyNotBuilt } from '../pipelines/watching.ts';
+import { definitionOrThrow, readDefinition } from './definition.ts';
+import type { Repository } from './repository.ts';
+import type { FilterTrial, SourceTest, TriedChange } from './services.ts';
+import type { Pipeline } from './store/pipelines.ts';
+import { SCM_TIMEOUT } from './trigger.ts';
+
+/** Asks for the heads; what a user can mend is told, and not thrown. */
+export async function testSource(heads: (signal: AbortSignal) => Promise<SourceTest['branches']>): Promise<SourceTest> {
+  try {
+    return { ok: true, error: null, branches: await heads(AbortSignal.timeout(SCM_TIMEOUT)) };
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return { ok: false, error: messageOf(error), branches: [] };
+  }
+}
+
+/** Each revision by itself, as if it alone had been pushed. Throws `invalid` (field `definition`) for a file that is wrong. */
+export async function tryFilters(
+  repository: Repository,
+  pipeline: Pipeline,
+  { branch, limit, definition: text }: FilterTrial,
+): Promise<{ branch: string; items: TriedChange[] }> {
+  const signal = AbortSignal.timeout(SCM_TIMEOUT);
+  const { head, changes } = await repository.revisions(pipeline, branch, limit, signal);
+  const definition =
+    text === undefined
+      ? await repository.definition(pipeline, head, signal)
+      : readDefinition(text, 'the definition that was given');
+  const { on } = definitionOrThrow(definition);
+  const items = changes.map((change) => ({ change, reason: whyNotBuilt(on, head.branch, [change]) }));
+  return { branch: head.branch, items };
+}
