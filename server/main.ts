@@ -37,7 +37,7 @@ import { queueView } from './queue-view.ts';
 import { Reaper } from './reaper.ts';
 import { defaultBranch, type Reach, Repository } from './repository.ts';
 import type { Services } from './services.ts';
-import { testSource, tryFilters } from './source-trials.ts';
+import { parametersAt, testSource, tryFilters } from './source-trials.ts';
 import { change, type Db, openDb, row } from './store/db.ts';
 import { takeDelivery } from './store/deliveries.ts';
 import { eventsSince, lastEvent } from './store/events.ts';
@@ -223,6 +223,7 @@ function servicesOf(parts: Parts): Services {
       branches: (pipeline) => repository.heads(pipeline, AbortSignal.timeout(SCM_TIMEOUT)),
       revisions: async (pipeline, branch, limit) =>
         (await repository.revisions(pipeline, branch, limit, AbortSignal.timeout(SCM_TIMEOUT))).changes,
+      parameters: (pipeline, at) => parametersAt(repository, pipeline, at),
       test: (pipeline) => testSource((signal) => repository.heads(pipeline, signal)),
       testNew: (project, source, credentials) =>
         testSource((signal) => {

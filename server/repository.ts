@@ -70,7 +70,11 @@ export class Repository {
   }
 
   /** The revision that a person means. Throws `invalid` (field `branch` or `revision`) where there is none. */
-  async find(pipeline: Pipeline, request: { branch?: string; revision?: string }, signal: AbortSignal): Promise<Found> {
+  async find(
+    pipeline: Pipeline,
+    request: { branch?: string | undefined; revision?: string | undefined },
+    signal: AbortSignal,
+  ): Promise<Found> {
     // Before the question: a cursor that moves meanwhile is newer than the answer.
     const watches = watchesOf(this.#db, pipeline.id);
     const heads = await this.heads(pipeline, signal);
@@ -99,7 +103,7 @@ export class Repository {
     limit: number,
     signal: AbortSignal,
   ): Promise<{ head: Head; changes: Change[] }> {
-    const { head } = await this.find(pipeline, branch === undefined ? {} : { branch }, signal);
+    const { head } = await this.find(pipeline, { branch }, signal);
     return { head, changes: await this.#log(pipeline, head, [], limit, signal) };
   }
 

@@ -54,6 +54,17 @@ export interface RollbackRequest {
   reason: string;
 }
 
+/** Of a pipeline file, for a form. */
+export interface Parameter {
+  name: string;
+  type: 'string' | 'boolean' | 'number' | 'choice';
+  /** Of a choice. */
+  options: string[];
+  /** null: it must be given. */
+  default: string | null;
+  description: string | null;
+}
+
 export interface SourceTest {
   ok: boolean;
   /** What exactly failed. */
@@ -149,6 +160,11 @@ export interface Services {
     branches(pipeline: Pipeline): Promise<Head[]>;
     /** Of the default branch, where none is named. */
     revisions(pipeline: Pipeline, branch: string | undefined, limit: number): Promise<Change[]>;
+    /** What may be chosen for a build of this revision; of the newest of the default branch, where none is named. */
+    parameters(
+      pipeline: Pipeline,
+      at: { branch?: string | undefined; revision?: string | undefined },
+    ): Promise<Parameter[]>;
     test(pipeline: Pipeline): Promise<SourceTest>;
     /** Of a source that is not kept yet. */
     testNew(project: Project, source: SourceSpec, credentials: StoredCredentials | null): Promise<SourceTest>;

@@ -3,7 +3,7 @@ import { AppError, messageOf } from '../pipelines/errors.ts';
 import { whyNotBuilt } from '../pipelines/watching.ts';
 import { definitionOrThrow, readDefinition } from './definition.ts';
 import type { Repository } from './repository.ts';
-import type { FilterTrial, SourceTest, TriedChange } from './services.ts';
+import type { FilterTrial, Parameter, SourceTest, TriedChange } from './services.ts';
 import type { Pipeline } from './store/pipelines.ts';
 import { SCM_TIMEOUT } from './trigger.ts';
 
@@ -15,6 +15,24 @@ export async function testSource(heads: (signal: AbortSignal) => Promise<SourceT
     if (!(error instanceof AppError)) throw error;
     return { ok: false, error: messageOf(error), branches: [] };
   }
+}
+
+/** The parameters of the file at a revision. Throws `invalid` where the file is wrong. */
+export async function parametersAt(
+  repository: Repository,
+  pipeline: Pipeline,
+  at: { branch?: string | undefined; revision?: string | undefined },
+): Promise<Parameter[]> {
+  const signal = AbortSignal.timeout(SCM_TIMEOUT);
+  const { head } = await repository.find(pipeline, at, signal);
+  const { parameters = {} } = definitionOrThrow(await repository.definition(pipeline, head, signal));
+  return Object.entries(parameters).map(([name, { type, options = [], default: value, description }]) => ({
+    name,
+    type,
+    options,
+    default: value ?? null,
+    description: description ?? null,
+  }));
 }
 
 /** Each revision by itself, as if it alone had been pushed. Throws `invalid` (field `definition`) for a file that is wrong. */

@@ -1,10 +1,7 @@
-/** `slipway server`, `slipway lint` and `slipway run`: the commands that need no server to talk to. */
-import { readFile } from 'node:fs/promises';
-import { text as readAll } from 'node:stream/consumers';
+/** `slipway server` and `slipway run`: the commands that need no server to talk to. */
 import type { Command } from 'commander';
 import { parameter, type RunCommand } from './builds.ts';
-import { EXIT, type ExitCode, usage } from './exit.ts';
-import { paint, printJson } from './output.ts';
+import { EXIT, type ExitCode } from './exit.ts';
 import type { RunOptions } from './run.ts';
 
 export function addLocalCommands(program: Command, run: RunCommand): void {
@@ -19,14 +16,6 @@ Examples:
   SLIPWAY_DATA=/var/lib/slipway SLIPWAY_PORT=80 SLIPWAY_PUBLIC_URL=https://ci.example.com slipway server`,
     )
     .action(() => run(serve));
-
-  program
-    .command('lint')
-    .description('check a pipeline file; needs no server')
-    .argument('<file>', 'slipway.yml, or - for standard input')
-    .option('--json', 'print {ok, errors: [{message, line, column, path}]}')
-    .addHelpText('after', '\nExamples:\n  slipway lint slipway.yml\n  git show HEAD:slipway.yml | slipway lint -')
-    .action((file: string, options: { json?: boolean }) => run(() => lint(file, options)));
 
   program
     .command('run')
@@ -64,26 +53,4 @@ async function serve(): Promise<ExitCode> {
   });
   await server.stop();
   return EXIT.ok;
-}
-
-async function lint(file: string, options: { json?: boolean }): Promise<ExitCode> {
-  const [text, { parsePipeline }] = await Promise.all([read(file), import('../../pipelines/parse.ts')]);
-  const result = parsePipeline(text);
-  const errors = result.ok ? [] : result.errors;
-  const name = file === '-' ? 'standard input' : file;
-  if (options.json) printJson({ ok: result.ok, errors });
-  else if (result.ok) console.log(`${paint('green', '✓')} ${name} is fine`);
-  else
-    for (const error of errors)
-      console.log(`${paint('red', '✗')} ${name}:${error.line}:${error.column} ${error.message}`);
-  return result.ok ? EXIT.ok : EXIT.failed;
-}
-
-async function read(file: string): Promise<string> {
-  if (file === '-') return readAll(process.stdin);
-  try {
-    return await readFile(file, 'utf8');
-  } catch (thrown) {
-    throw usage(`cannot read ${file}: ${(thrown as NodeJS.ErrnoException).code}`);
-  }
 }

@@ -282,6 +282,15 @@ export const Watch = z
       .nullable(),
   })
   .meta({ id: 'Watch' });
+export const Parameter = z
+  .object({
+    name: z.string(),
+    type: z.enum(['string', 'boolean', 'number', 'choice']),
+    options: z.array(z.string()),
+    default: z.string().nullable().meta({ description: 'null: it must be given' }),
+    description: z.string().nullable(),
+  })
+  .meta({ id: 'Parameter' });
 export const Trial = z
   .object({
     branch: z.string(),

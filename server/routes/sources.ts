@@ -40,6 +40,18 @@ export const sourceRoutes: Route[] = [
   }),
   route({
     method: 'get',
+    path: `${PATH}/parameters`,
+    summary: 'What a person who starts a build may choose, as the file at that revision says',
+    access: VIEWER,
+    query: z.strictObject({ branch: z.string().max(200).optional(), revision: z.string().max(64).optional() }),
+    reply: schemas.listOf(schemas.Parameter),
+    async handle(context) {
+      const { branch, revision } = context.query;
+      return { items: await context.services.sources.parameters(findPipeline(context), { branch, revision }) };
+    },
+  }),
+  route({
+    method: 'get',
     path: `${PATH}/watch`,
     summary: 'What was last seen of each branch, how polling and hooks go, and when the schedule is due',
     access: VIEWER,

@@ -118,6 +118,7 @@ export function createFakeServices(db: Db): FakeServices {
       branches: async () => [{ branch: 'main', revision: REVISION }],
       revisions: async () => [{ revision: REVISION, author: 'Ann', email: null, message: 'first', at: AT }],
       test: async () => ({ ok: true, error: null, branches: [{ branch: 'main', revision: REVISION }] }),
+      parameters: async () => [],
       testNew: async () => ({ ok: true, error: null, branches: [] }),
       tryFilters: async () => ({ branch: 'main', items: [] }),
       outlook: () => ({ nextPoll: AT, failures: 0 }),
