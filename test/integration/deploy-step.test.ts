@@ -283,7 +283,7 @@ test('a cancel ends the step, and the restore after it works', async () => {
 test('a step that is not healthy in its time fails and says who was late', async () => {
   const slow = { ...sleeper(first), healthcheck: { test: ['CMD', 'false'], interval: '60s' } };
   // Two thirds of it are for putting it in place, which takes Compose its time on a busy machine.
-  const plan = definePlan(defineRelease('1.0', { web: slow }), { timeout: 30_000 });
+  const plan = definePlan(defineRelease('1.0', { web: slow }), { timeout: 60_000 });
   const outcome = await apply(stepContext(instance, plan));
   expect(outcome).toMatchObject({ result: 'failed', reason: expect.stringMatching(/did not become healthy: web/) });
 });
