@@ -1,9 +1,6 @@
 /** Steps on the runner's host: how soon the first instruction runs, and how many builds go through two slots. */
-import { execFileSync } from 'node:child_process';
-import { constants, openSync } from 'node:fs';
-import { Socket } from 'node:net';
-import { join } from 'node:path';
 import { removeFolder, tempFolder } from '../fixtures/git-server.ts';
+import { fifoWrites } from './fifo.ts';
 import type { Installation } from './installation.ts';
 import { inTurns, spread, timed } from './measure.ts';
 import type { Bench, Row } from './row.ts';
@@ -16,16 +13,9 @@ export const firstInstruction: Bench = {
   async measure({ installation, runs }): Promise<Row[]> {
     const { build, definePipeline } = await installation();
     const folder = tempFolder();
-    const fifo = join(folder, 'fifo');
-    execFileSync('mkfifo', [fifo]);
+    const { fifo, next: untilWritten, close } = fifoWrites(folder);
     const script = `echo . > ${fifo}`;
     await definePipeline('first-instruction', `steps:\n  now: { host: true, run: ["${script}"] }\n`);
-    // Opened for writing, too, so that it never ends; as a socket, whose waiting read can be given up.
-    const written = new Socket({
-      fd: openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK),
-      writable: false,
-    }).resume();
-    const untilWritten = () => new Promise<void>((resolve) => written.once('data', () => resolve()));
     const start = async (work: () => Promise<unknown>) => {
       let ended: Promise<unknown> = Promise.resolve();
       const taken = await timed(() => {
@@ -54,7 +44,7 @@ export const firstInstruction: Bench = {
         },
       ];
     } finally {
-      written.destroy();
+      close();
       removeFolder(folder);
     }
   },

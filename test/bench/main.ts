@@ -16,8 +16,10 @@ import { logInContainer, logOnHost } from './log.ts';
 import { explained, facts, passes, table } from './report.ts';
 import type { Bench, Row } from './row.ts';
 import { idle, list } from './server.ts';
+import { checkout, hook, hookFlood, polling } from './sources.ts';
 
-const BENCHES: Bench[] = [idle, oneStep, tenSteps, delivery, firstInstruction, queue, logOnHost, logInContainer, list];
+const SPINE: Bench[] = [idle, oneStep, tenSteps, delivery, firstInstruction, queue, logOnHost, logInContainer, list];
+const BENCHES: Bench[] = [...SPINE, checkout, hook, hookFlood, polling];
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const RUNS = 7;
 const QUICK_RUNS = 3;

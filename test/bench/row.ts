@@ -9,9 +9,9 @@ export interface Row {
   /** The same by a plain shell script; null where there is no such thing. In ms. */
   bare: Spread | null;
   ours: Spread;
-  unit: 'ms' | 'MB';
+  unit: 'ms' | 'MB' | '%';
   /** What is judged: `ratio` to bare, or our own median. */
-  figure: { kind: 'ratio' | 'ms' | 'MB'; value: number; atMost: number };
+  figure: { kind: 'ratio' | 'ms' | 'ms more' | 'MB' | '%'; value: number; atMost: number };
   notes: string[];
 }
 
