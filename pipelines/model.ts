@@ -29,6 +29,8 @@ export interface Change {
   files?: string[];
   /** The further source it is of, as the pipeline file calls it; left out for the pipeline's own. */
   source?: string;
+  /** Its page, by the template of its source. */
+  url?: string;
 }
 
 /** A node of a run's graph, with what has become of it. */
@@ -261,6 +263,8 @@ export interface SourceSpec {
   lfs?: boolean | undefined;
   /** Further hosts that submodules and SVN externals may come from; the source's own always may. */
   hosts?: string[] | undefined;
+  /** Of the page of a revision, which stands for `{revision}` in it. */
+  link?: string | undefined;
 }
 
 /** Never stored unencrypted, never returned, never in argv. */

@@ -11,11 +11,13 @@ import { projectById } from './store/projects.ts';
 import { insertRelease, ownStack, releaseById } from './store/releases.ts';
 import { planOf } from './store/runs.ts';
 import { releaseLock, setCurrent, setHold, setObserved } from './store/stacks.ts';
+import { oweStatus } from './store/statuses.ts';
 
 export function consequences(tx: Tx, before: Run | null, after: Run, event: RunEvent | null): void {
   auditMove(tx, after, event);
   const ended = after.status === 'finished' && before?.status !== 'finished';
   if (after.kind === 'build') {
+    if (before === null || ended) oweStatus(tx.db, after, tx.now);
     if (ended) buildEnded(tx, after, event?.type === 'step.finished' ? (event.output?.release ?? null) : null);
   } else if (after.kind === 'deployment') {
     if (ended) deploymentEnded(tx, after, event);

@@ -26,6 +26,7 @@ import { consequences } from './consequences.ts';
 import { Coordinator } from './coordinator.ts';
 import { missingFinder } from './digests.ts';
 import { DiskGuard } from './disk.ts';
+import { post } from './forge/post.ts';
 import { Ledger } from './ledger.ts';
 import { LogStore } from './logs.ts';
 import { createSmtpMailer } from './notify/mailer.ts';
@@ -38,13 +39,23 @@ import { Reaper } from './reaper.ts';
 import { defaultBranch, type Reach, Repository } from './repository.ts';
 import type { Services } from './services.ts';
 import { parametersAt, testSource, tryFilters } from './source-trials.ts';
+import { createStatusSender } from './statuses.ts';
 import { change, type Db, openDb, row } from './store/db.ts';
 import { takeDelivery } from './store/deliveries.ts';
 import { eventsSince, lastEvent } from './store/events.ts';
 import { credentialsOf, furtherCredentials, openCredentials, type Pipeline, pipelineById } from './store/pipelines.ts';
 import { projectById } from './store/projects.ts';
 import { releaseOf, releasesOf, setBlocked, stacksOf } from './store/releases.ts';
-import { artifactsOf, build, builds, deployment, deployments, runById, testsOf } from './store/runs.ts';
+import {
+  artifactsOf,
+  build,
+  builds,
+  changesSinceGood,
+  deployment,
+  deployments,
+  runById,
+  testsOf,
+} from './store/runs.ts';
 import { stackStates } from './store/stacks.ts';
 import { noteHook, pollState } from './store/watches.ts';
 import { SCM_TIMEOUT, Trigger } from './trigger.ts';
@@ -116,6 +127,14 @@ export function compose(config: Config, logger: Logger) {
   const mailer = config.smtpUrl === null ? null : createSmtpMailer(config.smtpUrl, { caFile: config.caFile });
   const messages = { db, logs, from: config.mailFrom, publicUrl: () => config.publicUrl };
   const outbox = createOutbox({ db, mailer, compose: (mail) => messageFor(messages, mail), clock, logger });
+  const statuses = createStatusSender({
+    db,
+    vault,
+    publicUrl: () => config.publicUrl,
+    post: (request, signal) => post(request, { signal, caFile: config.caFile }),
+    clock,
+    logger,
+  });
   ledger.onCommit(({ events, moves }) => {
     for (const event of events) bus.publish(event);
     for (const { after, before } of moves) {
@@ -124,6 +143,7 @@ export function compose(config: Config, logger: Logger) {
         void logs.release(after.id).catch((error) => onError(error, { run: after.id }));
     }
     outbox.kick();
+    statuses.kick();
   });
   return {
     data: config.data,
@@ -147,6 +167,7 @@ export function compose(config: Config, logger: Logger) {
     reaper,
     mailer,
     outbox,
+    statuses,
     onError,
   };
 }
@@ -196,6 +217,7 @@ function servicesOf(parts: Parts): Services {
     runs: {
       build: (pipelineId, number) => build(db, pipelineId, number),
       builds: (pipelineId, filter) => builds(db, pipelineId, filter),
+      changesSinceGood: (run) => changesSinceGood(db, run),
       deployment: (environmentId, number) => deployment(db, environmentId, number),
       deployments: (environmentId, page) => deployments(db, environmentId, page),
       tests: (runId) => testsOf(db, runId),
@@ -311,6 +333,7 @@ export async function startServer(env: NodeJS.ProcessEnv): Promise<RunningServer
   parts.watcher.start();
   parts.reaper.start();
   parts.outbox.start();
+  parts.statuses.start();
   process.stdout.write(`slipway listening on ${url}\n`);
   if (password) process.stdout.write(`administrator: admin\none-time password: ${password}\n`);
   return { url, stop: () => stop(parts, server, starting) };
@@ -360,6 +383,7 @@ async function stop(parts: Parts, server: Server, runner: Promise<Runner | null>
   parts.reaper.close();
   await (await runner)?.close();
   await parts.outbox.stop();
+  await parts.statuses.stop();
   parts.coordinator.close();
   await parts.queue.close();
   parts.mailer?.close();

@@ -10,6 +10,7 @@ import type {
   Release,
   Run,
 } from '../pipelines/model.ts';
+import { defaultBase } from './forge/target.ts';
 import type * as schemas from './routes/schemas.ts';
 import type { Diff, QueueItem, Services, StackState, StoredTest } from './services.ts';
 import type { AuditLine } from './store/audit.ts';
@@ -79,12 +80,14 @@ export function pipeline(p: Pipeline, last: BuildRun | undefined): Shown<'Pipeli
       submodules: p.source.submodules ?? false,
       lfs: p.source.lfs ?? false,
       hosts: p.source.hosts ?? [],
+      link: p.source.link ?? null,
       hasCredentials: p.hasCredentials,
     },
     file: p.file,
     definition: p.definition,
     poll: p.poll,
     hasHookSecret: p.hasHookSecret,
+    status: p.status && { ...p.status, url: p.status.url ?? defaultBase(p.source.url) ?? '' },
     createdAt: time(p.createdAt),
     lastBuild: last ? { number: last.number, status: last.status, result: last.result } : null,
   };
@@ -132,6 +135,7 @@ export const change = (c: Change): Shown<'Change'> => ({
   at: time(c.at),
   ...(c.files ? { files: c.files } : {}),
   ...(c.source === undefined ? {} : { source: c.source }),
+  ...(c.url === undefined ? {} : { url: c.url }),
 });
 
 const run = (r: Run, slug: string) => ({

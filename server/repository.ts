@@ -220,14 +220,18 @@ export class Repository {
     return watches.filter((watch) => watch.branch !== branch);
   }
 
-  #log(pipeline: Pipeline, to: Head, not: Head[], limit: number, signal: AbortSignal): Promise<Change[]> {
-    return this.#scm(pipeline).log(this.#reach.access(pipeline), { to, not, limit }, signal);
+  async #log(pipeline: Pipeline, to: Head, not: Head[], limit: number, signal: AbortSignal): Promise<Change[]> {
+    const changes = await this.#scm(pipeline).log(this.#reach.access(pipeline), { to, not, limit }, signal);
+    const { link } = pipeline.source;
+    return link === undefined ? changes : changes.map((change) => ({ ...change, url: linkOf(link, change) }));
   }
 
   #scm(pipeline: Pipeline): Scm {
     return this.#reach.scm(pipeline.source.kind);
   }
 }
+
+const linkOf = (template: string, { revision }: Change): string => template.replaceAll('{revision}', revision);
 
 function unknownBranch(wanted: string, heads: readonly Head[]): AppError {
   const known = heads.slice(0, 10).map(({ branch }) => branchLabel(branch));

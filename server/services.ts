@@ -134,6 +134,8 @@ export interface Services {
   runs: {
     build(pipelineId: number, number: number): BuildRun | undefined;
     builds(pipelineId: number, filter: Page & { branch?: string; result?: Result }): BuildRun[];
+    /** Changes since the last build of its branch that passed; `since` is that one's number. */
+    changesSinceGood(run: BuildRun): { changes: Change[]; more: boolean; since: number | null };
     deployment(environmentId: number, number: number): DeploymentRun | undefined;
     deployments(environmentId: number, page: Page): DeploymentRun[];
     tests(runId: number): StoredTest[];

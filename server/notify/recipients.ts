@@ -2,7 +2,7 @@
 import type { BuildPlan, BuildRun, Change, DeploymentPlan, DeploymentRun, MailOn, Run } from '../../pipelines/model.ts';
 import type { Tx } from '../ledger.ts';
 import { owe, type Recipient } from '../store/outbox.ts';
-import { builds, lastBuild, planOf } from '../store/runs.ts';
+import { changesSinceGood, lastBuild, planOf } from '../store/runs.ts';
 import { memberAddresses, userByName } from '../store/users.ts';
 import { isAddress } from './address.ts';
 import type { MailKind } from './mail-input.ts';
@@ -17,7 +17,7 @@ export function mailAboutBuild(tx: Tx, run: BuildRun): void {
   const broken = before !== undefined && before.result !== 'passed';
   const news = newsOfBuild(run, broken);
   if (!news || !on.includes(news)) return;
-  const authors = authorsOf(news === 'fixed' || !broken ? changesSinceGood(tx, run) : run.changes);
+  const authors = authorsOf(news === 'fixed' || !broken ? changesSinceGood(tx.db, run).changes : run.changes);
   // Still failing: the lists know; only those who have added to it hear again.
   const lists = run.result !== 'passed' && broken ? [] : listed(to);
   const everyone = unique([...lists, ...authors, ...requester(tx, run)]);
@@ -62,15 +62,6 @@ function newsOfDeployment(
 
 const listed = (to: readonly string[]): Recipient[] =>
   to.map((address) => ({ address, why: 'The pipeline lists this address under notify.mail.to.' }));
-
-/** Changes of this build and of the failed ones before it. */
-export function changesSinceGood(tx: Pick<Tx, 'db'>, run: BuildRun): Change[] {
-  const good = lastBuild(tx.db, run.pipelineId, run.branch, run.number, ['passed'])?.number ?? 0;
-  const since = builds(tx.db, run.pipelineId, { before: run.number, limit: 50, branch: run.branch }).filter(
-    ({ number }) => number > good,
-  );
-  return [run, ...since].flatMap(({ changes }) => changes);
-}
 
 function authorsOf(changes: readonly Change[]): Recipient[] {
   const addresses = [...new Set(changes.map(({ email }) => email ?? ''))].filter(

@@ -41,6 +41,17 @@ export const buildRoutes: Route[] = [
   }),
   route({
     method: 'get',
+    path: `${ONE}/changes`,
+    summary: 'Changes since the last build of the branch that passed: those of this build, and of the ones between',
+    access: VIEWER,
+    reply: schemas.ChangesSince,
+    handle(context) {
+      const { changes, more, since } = context.services.runs.changesSinceGood(findBuild(context).run);
+      return { items: changes.map(present.change), moreChanges: more, since };
+    },
+  }),
+  route({
+    method: 'get',
     path: BUILDS,
     summary: 'Builds, newest first',
     access: VIEWER,

@@ -19,6 +19,7 @@ import {
 import type { Project } from '../store/projects.ts';
 import { secretsOf } from '../store/secrets.ts';
 import { findPipeline, refuseHeld } from './find.ts';
+import { putStatus } from './pipeline-status.ts';
 import * as schemas from './schemas.ts';
 import { checkSource } from './source-url.ts';
 
@@ -82,7 +83,8 @@ export const pipelineRoutes: Route[] = [
 const shown = ({ services }: Pick<Deps, 'services'>, pipeline: Pipeline) =>
   present.pipeline(pipeline, services.runs.builds(pipeline.id, { limit: 1 })[0]);
 
-function put({ db, vault, config, now }: Deps, project: Project, name: string, body: Body): Pipeline {
+function put(deps: Deps, project: Project, name: string, body: Body): Pipeline {
+  const { db, vault, config, now } = deps;
   const { source, file, definition, poll, hookSecret } = body;
   const { credentials, ...spec } = source;
   checkSource(spec, config);
@@ -104,7 +106,9 @@ function put({ db, vault, config, now }: Deps, project: Project, name: string, b
   const { id } = savePipeline(db, { projectId: project.id, name, source: spec, file, definition, poll }, now());
   if (credentials !== undefined) setCredentials(db, vault, id, credentials);
   if (hookSecret !== undefined) setHookSecret(db, vault, id, hookSecret);
-  return findPipeline({ db, project, params: { pipeline: name } });
+  const find = () => findPipeline({ db, project, params: { pipeline: name } });
+  putStatus(deps, before, find(), body.status);
+  return find();
 }
 
 function checkDefinition(definition: string | null): void {

@@ -55,8 +55,17 @@ export const Change = z
     at: Time,
     files: z.array(z.string()).optional(),
     source: z.string().optional().meta({ description: 'The further source it is of' }),
+    url: z.string().optional().meta({ description: 'Its page, by the template of the source' }),
   })
   .meta({ id: 'Change' });
+
+export const ChangesSince = z
+  .object({
+    items: z.array(Change),
+    moreChanges: z.boolean(),
+    since: z.number().nullable().meta({ description: 'The build that passed; null where none has' }),
+  })
+  .meta({ id: 'ChangesSince' });
 
 const Step = z
   .object({
@@ -240,12 +249,21 @@ export const Pipeline = z
       submodules: z.boolean(),
       lfs: z.boolean(),
       hosts: z.array(z.string()),
+      link: z.string().nullable(),
       hasCredentials: z.boolean(),
     }),
     file: z.string(),
     definition: z.string().nullable(),
     poll: z.string().nullable(),
     hasHookSecret: z.boolean(),
+    status: z
+      .object({
+        kind: z.enum(['github', 'gitlab', 'gitea']),
+        url: z.string(),
+        hasToken: z.boolean(),
+        error: z.string().nullable().meta({ description: 'Why the last state did not get there' }),
+      })
+      .nullable(),
     createdAt: Time,
     lastBuild: z.object({ number: z.number(), status: Status, result: Result.nullable() }).nullable(),
   })

@@ -161,6 +161,12 @@ const Source = z.strictObject({
     .max(50)
     .optional()
     .meta({ description: 'Further hosts that submodules and SVN externals may come from' }),
+  link: z
+    .url({ protocol: /^https?$/, error: 'expected an http or https URL with {revision} in it' })
+    .max(500)
+    .includes('{revision}', 'expected {revision} in it')
+    .optional()
+    .meta({ description: 'The page of a revision, as in https://git.example.com/shop/commit/{revision}' }),
   credentials: Credentials.nullable().optional().meta({ description: 'Left out: kept. null: removed' }),
 });
 
@@ -178,6 +184,22 @@ export const TryFilters = z.strictObject({
     .meta({ description: 'A pipeline file whose on: is tried; the one at the newest revision, where left out' }),
 });
 
+const CommitStatus = z.strictObject({
+  kind: z.enum(['github', 'gitlab', 'gitea']),
+  url: z
+    .url({ protocol: /^https?$/, error: 'expected an http or https URL' })
+    .max(500)
+    .optional()
+    .meta({ description: 'The forge’s address; that of the source’s host, where left out' }),
+  token: z
+    .string()
+    .regex(/^[\x21-\x7e]+$/, 'expected a token without spaces')
+    .max(4000)
+    .nullable()
+    .optional()
+    .meta({ description: 'Left out: kept. null: removed; then the token of source.credentials is used' }),
+});
+
 export const PutPipeline = z.strictObject({
   source: Source,
   file: RelativePath.default('slipway.yml'),
@@ -189,6 +211,9 @@ export const PutPipeline = z.strictObject({
     .meta({ description: 'The pipeline file’s text, where it is kept on the server' }),
   poll: CronText.nullable().default(null),
   hookSecret: z.string().min(8, 'expected at least 8 characters').max(1000).nullable().optional(),
+  status: CommitStatus.nullable()
+    .optional()
+    .meta({ description: 'The forge that is told the states of builds. Left out: kept. null: removed' }),
 });
 
 export const PostBuild = z.strictObject({

@@ -2,6 +2,7 @@
 import { isForeign } from '../../pipelines/branches.ts';
 import type { SourceCredentials, SourceSpec } from '../../pipelines/model.ts';
 import type { Vault } from '../auth/vault.ts';
+import { defaultBase, type ForgeKind } from '../forge/target.ts';
 import { change, type Db, row, rows } from './db.ts';
 import { secretsForRun, secretValue } from './secrets.ts';
 
@@ -18,6 +19,8 @@ export interface Pipeline {
   poll: string | null;
   hasCredentials: boolean;
   hasHookSecret: boolean;
+  /** The forge that is told what becomes of its commits; `url` is null where it is at the host of the source. */
+  status: { kind: ForgeKind; url: string | null; hasToken: boolean; error: string | null } | null;
   createdAt: number;
 }
 
@@ -31,6 +34,9 @@ interface PipelineRow {
   source_json: string;
   credentials_sealed: string | null;
   hook_secret_sealed: string | null;
+  status_json: string | null;
+  status_token_sealed: string | null;
+  status_error: string | null;
   file: string;
   definition: string | null;
   poll: string | null;
@@ -47,7 +53,14 @@ const toPipeline = (p: PipelineRow): Pipeline => ({
   poll: p.poll,
   hasCredentials: p.credentials_sealed !== null,
   hasHookSecret: p.hook_secret_sealed !== null,
+  status: p.status_json === null ? null : statusIn(p, p.status_json),
   createdAt: p.created_at,
+});
+
+const statusIn = (p: PipelineRow, json: string): NonNullable<Pipeline['status']> => ({
+  ...(JSON.parse(json) as { kind: ForgeKind; url: string | null }),
+  hasToken: p.status_token_sealed !== null,
+  error: p.status_error,
 });
 
 const one = (db: Db, where: string, ...params: unknown[]): Pipeline | undefined => {
@@ -89,7 +102,7 @@ export const deletePipeline = (db: Db, id: number): void => void change(db, 'DEL
 
 // ---- write-only fields -------------------------------------------------------------------------------------------------
 
-type Sealed = 'credentials_sealed' | 'hook_secret_sealed';
+type Sealed = 'credentials_sealed' | 'hook_secret_sealed' | 'status_token_sealed';
 const context = (column: Sealed, id: number) => `pipeline.${column}:${id}`;
 
 function setSealed(db: Db, vault: Vault, id: number, column: Sealed, text: string | null): void {
@@ -108,6 +121,8 @@ export const setHookSecret = (db: Db, vault: Vault, id: number, secret: string |
   setSealed(db, vault, id, 'hook_secret_sealed', secret);
 export const hookSecret = (db: Db, vault: Vault, id: number): string | null =>
   openSealed(db, vault, id, 'hook_secret_sealed');
+export const setStatusToken = (db: Db, vault: Vault, id: number, token: string | null): void =>
+  setSealed(db, vault, id, 'status_token_sealed', token);
 
 const storedCredentials = (db: Db, vault: Vault, id: number): StoredCredentials | null => {
   const text = openSealed(db, vault, id, 'credentials_sealed');
@@ -124,6 +139,16 @@ export function hostOf(url: string): string {
 /** What the source is reached with. */
 export const credentialsOf = (db: Db, vault: Vault, pipeline: Pipeline): SourceCredentials | null =>
   openCredentials(db, vault, pipeline.projectId, storedCredentials(db, vault, pipeline.id));
+
+/** What the forge at `base` is told statuses with: a token of their own, or the source's, which goes to its own host only. */
+export function statusToken(db: Db, vault: Vault, pipeline: Pipeline, base: string): string | null {
+  const own = openSealed(db, vault, pipeline.id, 'status_token_sealed');
+  if (own !== null) return own;
+  const home = defaultBase(pipeline.source.url);
+  if (home === null || hostOf(home) !== hostOf(base)) return null;
+  const credentials = credentialsOf(db, vault, pipeline);
+  return credentials && 'token' in credentials ? credentials.token.trim() : null;
+}
 
 /** With the secret in place of its name. */
 export function openCredentials(

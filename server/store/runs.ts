@@ -2,6 +2,7 @@
 import type {
   Artifact,
   BuildRun,
+  Change,
   DeploymentRun,
   Plan,
   Result,
@@ -186,6 +187,18 @@ export function lastBuild(
     JSON.stringify(results),
   );
   return found && toRun<BuildRun>(found);
+}
+
+/** Builds that a look back takes into account. */
+const LOOK_BACK = 50;
+
+/** Changes of this build and of those of its branch since the last one before it that passed: `since`, null where none did. */
+export function changesSinceGood(db: Db, run: BuildRun): { changes: Change[]; more: boolean; since: number | null } {
+  const good = lastBuild(db, run.pipelineId, run.branch, run.number, ['passed'])?.number ?? null;
+  const before = builds(db, run.pipelineId, { before: run.number, limit: LOOK_BACK, branch: run.branch });
+  const since = [run, ...before.filter(({ number }) => number > (good ?? 0))];
+  const more = since.some(({ moreChanges }) => moreChanges) || since.length > LOOK_BACK;
+  return { changes: since.flatMap(({ changes }) => changes), more, since: good };
 }
 
 export const deployment = (db: Db, environmentId: number, number: number): DeploymentRun | undefined => {

@@ -82,6 +82,7 @@ export function createFakeServices(db: Db): FakeServices {
           .filter((run) => (branch ?? run.branch) === run.branch && (result ?? run.result) === run.result)
           .toReversed()
           .slice(0, limit),
+      changesSinceGood: ({ changes }) => ({ changes, more: false, since: null }),
       deployment: (environmentId, number) =>
         fake.deploymentsMade.find((run) => run.environmentId === environmentId && run.number === number),
       deployments: (environmentId, { limit }) =>
