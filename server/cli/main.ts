@@ -7,6 +7,7 @@ import { addDeploymentCommands } from './deployments.ts';
 import { CliError, EXIT, type ExitCode } from './exit.ts';
 import { addHookCommand } from './hook.ts';
 import { addImportCommand } from './import.ts';
+import { addLintCommand } from './lint.ts';
 import { addLocalCommands } from './local.ts';
 import { printJson } from './output.ts';
 import { addPeopleCommands } from './people.ts';
@@ -42,6 +43,7 @@ Examples:
   );
 
 addLocalCommands(program, run);
+addLintCommand(program, run);
 addImportCommand(program, run);
 addBuildCommands(program, run);
 addDeploymentCommands(program, run);

@@ -163,7 +163,9 @@ export function openCredentials(
 }
 
 /** A secret's value as credentials: a private key, `username:password`, or a token. */
-function credentialsIn(value: string): SourceCredentials {
+function credentialsIn(secret: string): SourceCredentials {
+  // A secret that comes out of a file ends with a line break, which no password does.
+  const value = secret.trimEnd();
   if (value.startsWith('-----BEGIN')) return { sshKey: value };
   const [, username, password] = /^([^:\s]+):(\S+)$/.exec(value) ?? [];
   return username && password ? { username, password } : { token: value };
