@@ -211,6 +211,11 @@ const on = object({
   })
     .optional()
     .describe('Builds by the clock.'),
+  images: listOf(glob, 'a list of images')
+    .optional()
+    .describe(
+      'Images, as name or name:tag, whose push builds the first branch anew, where the registry sends its events. Globs.',
+    ),
   branches: listOf(glob, 'a list of branches').optional().describe('Branches that are built. Globs; ! takes out.'),
   paths: listOf(glob, 'a list of paths')
     .optional()

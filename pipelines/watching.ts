@@ -29,19 +29,34 @@ export interface WatchSettings {
   /** Whether hooks may start builds. */
   push: boolean;
   schedule: Schedule | null;
+  /** Images whose push to a registry is a reason to build, though nothing has moved. */
+  images: string[];
   sources: FurtherSource[];
 }
 
-export const NO_SETTINGS: WatchSettings = { poll: null, push: true, schedule: null, sources: [] };
+export const NO_SETTINGS: WatchSettings = { poll: null, push: true, schedule: null, images: [], sources: [] };
 
 export function watchSettings(file: PipelineFile): WatchSettings {
-  const { poll = null, push = true, schedule } = file.on ?? {};
+  const { poll = null, push = true, schedule, images = [] } = file.on ?? {};
   return {
     poll,
     push,
     schedule: schedule ? { cron: schedule.cron, timezone: schedule.timezone ?? null } : null,
+    images,
     sources: furtherSources(file),
   };
+}
+
+/** Whether the push of an image is meant by `on.images`: `shop/base` means every tag, `shop/base:stable` that one. */
+export const meansImage = (patterns: readonly string[], { repository, tag }: PushedImage): boolean =>
+  matchesAny(patterns, repository) || (tag !== null && matchesAny(patterns, `${repository}:${tag}`));
+
+export interface PushedImage {
+  /** Without the registry's host: `shop/web`. */
+  repository: string;
+  /** Null where it was pushed by digest alone. */
+  tag: string | null;
+  digest: string;
 }
 
 const DEFAULT_BRANCH = { git: 'main', svn: 'trunk' };

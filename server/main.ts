@@ -27,6 +27,7 @@ import { Coordinator } from './coordinator.ts';
 import { missingFinder } from './digests.ts';
 import { DiskGuard } from './disk.ts';
 import { post } from './forge/post.ts';
+import { takeHook, takeImages } from './intake.ts';
 import { Ledger } from './ledger.ts';
 import { LogStore } from './logs.ts';
 import { createSmtpMailer } from './notify/mailer.ts';
@@ -41,7 +42,6 @@ import type { Services } from './services.ts';
 import { parametersAt, testSource, tryFilters } from './source-trials.ts';
 import { createStatusSender } from './statuses.ts';
 import { change, type Db, openDb, row } from './store/db.ts';
-import { takeDelivery } from './store/deliveries.ts';
 import { eventsSince, lastEvent } from './store/events.ts';
 import { credentialsOf, furtherCredentials, openCredentials, type Pipeline, pipelineById } from './store/pipelines.ts';
 import { projectById } from './store/projects.ts';
@@ -57,7 +57,7 @@ import {
   testsOf,
 } from './store/runs.ts';
 import { stackStates } from './store/stacks.ts';
-import { noteHook, pollState } from './store/watches.ts';
+import { pollState } from './store/watches.ts';
 import { SCM_TIMEOUT, Trigger } from './trigger.ts';
 import { VERSION } from './version.ts';
 import { Watcher } from './watcher.ts';
@@ -255,7 +255,8 @@ function servicesOf(parts: Parts): Services {
         }),
       tryFilters: (pipeline, trial) => tryFilters(repository, pipeline, trial),
       outlook: (pipeline) => watcher.outlook(pipeline.id),
-      hook: (pipeline, hook) => takeHook({ ledger, watcher }, pipeline, hook),
+      hook: (pipeline, hook) => takeHook(parts, pipeline, hook),
+      imagesPushed: (pipeline, images) => takeImages(parts, pipeline, images),
     },
     promoter,
     coordinator: {
@@ -288,21 +289,6 @@ function servicesOf(parts: Parts): Services {
       }),
     },
   };
-}
-
-function takeHook(
-  { ledger, watcher }: Pick<Parts, 'ledger' | 'watcher'>,
-  { id }: Pipeline,
-  hook: { delivery: string; event: string },
-): 'taken' | 'before' | 'off' {
-  const answer = ledger.write((tx) => {
-    if (!pollState(tx.db, id).settings.push) return 'off';
-    if (!takeDelivery(tx.db, id, hook, tx.now)) return 'before';
-    noteHook(tx.db, id, tx.now);
-    return 'taken';
-  });
-  if (answer === 'taken') watcher.hooked(id);
-  return answer;
 }
 
 function pipelineOf(db: Db, run: BuildRun): Pipeline {

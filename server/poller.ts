@@ -215,6 +215,12 @@ export class Poller {
     return { builds: run ? [run] : [], moved: moved.map(({ name }) => name) };
   }
 
+  /** Builds the head of the first branch, though nothing has moved: an image that it is made with has. */
+  async rebuild(pipeline: Pipeline, signal: AbortSignal): Promise<BuildRun> {
+    const { repository, trigger } = this.#deps;
+    return trigger.again(await repository.look(pipeline, await repository.find(pipeline, {}, signal), signal));
+  }
+
   /** Builds what the schedule has due. */
   async schedule(pipeline: Pipeline, zone: string, now: number, signal: AbortSignal): Promise<BuildRun[]> {
     const { db, repository, trigger } = this.#deps;

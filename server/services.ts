@@ -14,6 +14,7 @@ import type {
   TestResult,
 } from '../pipelines/model.ts';
 import type { Head, LogRef } from '../pipelines/ports.ts';
+import type { PushedImage } from '../pipelines/watching.ts';
 import type { Listing, LogMatches } from './log-search.ts';
 import type { LogCount, LogPart } from './logs.ts';
 import type { StoredEvent } from './store/events.ts';
@@ -179,6 +180,8 @@ export interface Services {
      * file does not want hooks; `before`: this delivery was taken already.
      */
     hook(pipeline: Pipeline, hook: { delivery: string; event: string }): 'taken' | 'before' | 'off';
+    /** Takes the pushes of images that `on.images` means, each once, and builds; answers how many that are. */
+    imagesPushed(pipeline: Pipeline, images: readonly PushedImage[]): number;
   };
   promoter: {
     /** Throws a conflict with `gates` where waiting cannot open them. */

@@ -137,6 +137,11 @@ export class Trigger {
     });
   }
 
+  /** A hook of a registry builds what has been built before. */
+  again(sighting: Sighting): BuildRun {
+    return this.#deps.ledger.write((tx) => this.#insert(tx, sighting, this.#byItself(sighting, 'hook')));
+  }
+
   #byItself({ definition }: Sighting, trigger: 'poll' | 'hook' | 'schedule'): Cause {
     const parameters = definition.ok ? defaultsOf(definition.file) : {};
     return { trigger, requestedBy: null, parameters };

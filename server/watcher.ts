@@ -64,6 +64,8 @@ interface Wanted {
   cause: Cause;
   /** Whether to look even though nothing seems to have moved. */
   anyway: boolean;
+  /** Whether to build even though nothing has moved. */
+  rebuild: boolean;
 }
 
 export class Watcher {
@@ -84,7 +86,7 @@ export class Watcher {
   }
 
   start(): void {
-    for (const id of pipelinesWithHooks(this.#deps.db)) this.#want(id, 'hook');
+    for (const { id, image } of pipelinesWithHooks(this.#deps.db)) this.#want(id, { cause: 'hook', rebuild: image });
     this.#task = cron.schedule('* * * * * *', () => this.tick(), { noOverlap: true, suppressMissedWarning: true });
   }
 
@@ -104,11 +106,11 @@ export class Watcher {
     this.#refreshAt = 0;
   }
 
-  /** A hook has come: looks at once. */
-  hooked(pipelineId: number): void {
+  /** A hook has come: looks at once; one of a registry builds, though nothing has moved. */
+  hooked(pipelineId: number, { rebuild = false } = {}): void {
     const timing = this.#timings.get(pipelineId);
     if (timing) timing.unannounced = null;
-    this.#want(pipelineId, 'hook');
+    this.#want(pipelineId, { cause: 'hook', rebuild });
     this.#start();
   }
 
@@ -127,12 +129,12 @@ export class Watcher {
     for (const [id, timing] of this.#timings) {
       if (now >= Math.max(nextPoll(timing, now), timing.retryAt)) {
         Object.assign(timing, { lastPoll: now, nextPoll: nextOf(timing.pattern, this.#deps.timezone, now) });
-        this.#want(id, 'poll', false);
+        this.#want(id, { cause: 'poll', anyway: false });
       }
       if (now >= timing.nextSlot) this.#runSchedule(id, timing, now);
       if (timing.unannounced !== null && now >= timing.unannounced + HOOK_DELAY) this.#raiseAlert(id, timing, now);
     }
-    for (const id of quietDue(this.#deps.db, now)) this.#want(id, 'poll');
+    for (const id of quietDue(this.#deps.db, now)) this.#want(id, { cause: 'poll' });
     this.#start();
     if (now >= this.#tidyAt) {
       this.#tidyAt = now + 3_600_000;
@@ -183,11 +185,12 @@ export class Watcher {
 
   // ---- looking -----------------------------------------------------------------------------------------------------
 
-  #want(id: number, cause: Cause, anyway = true): void {
+  #want(id: number, { cause, anyway = true, rebuild = false }: Partial<Wanted> & Pick<Wanted, 'cause'>): void {
     const before = this.#wanted.get(id);
     this.#wanted.set(id, {
       cause: before?.cause === 'hook' ? 'hook' : cause,
       anyway: anyway || before?.anyway === true,
+      rebuild: rebuild || before?.rebuild === true,
     });
   }
 
@@ -245,12 +248,13 @@ export class Watcher {
 
   async #lookCloser(look: Look, pulses: Pulse[], before: ReturnType<typeof watchesOf>, asked: number): Promise<void> {
     const { poller, clock } = this.#deps;
-    const { pipeline, cause, anyway } = look;
+    const { pipeline, cause, anyway, rebuild } = look;
     if (!anyway && !this.#probes.hasMoved(pipeline, pulses)) return this.#succeeded(pipeline, asked, cause, []);
     const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(POLL_TIMEOUT)]);
     try {
       const heads = pulses[0]?.heads;
       const { moved } = await poller.poll(pipeline, cause, signal, heads ? { before, heads } : undefined);
+      if (rebuild && moved.length === 0) await poller.rebuild(pipeline, signal);
       this.#probes.seen(pipeline, pulses);
       this.#succeeded(pipeline, asked, cause, moved);
       // A head that has moved may bring other times to look at it.
@@ -304,7 +308,7 @@ export class Watcher {
         this.#failed(pipeline, error);
       }
     };
-    this.#track(work(), [{ pipeline, cause: 'poll', anyway: true }]);
+    this.#track(work(), [{ pipeline, cause: 'poll', anyway: true, rebuild: false }]);
   }
 }
 

@@ -1,17 +1,10 @@
 /** What registries tell of pushed images. */
 import type { IncomingHttpHeaders } from 'node:http';
 import { z } from 'zod';
+import type { PushedImage } from '../../pipelines/watching.ts';
 import { parse } from '../problem.ts';
 import { JSON_TYPE, parseBody } from './body.ts';
 import { demandToken, header } from './signature.ts';
-
-export interface PushedImage {
-  /** Without the registry's host: `shop/web`. */
-  repository: string;
-  /** Null where it was pushed by digest alone. */
-  tag: string | null;
-  digest: string;
-}
 
 const DISTRIBUTION = 'application/vnd.docker.distribution.events.v1+json';
 

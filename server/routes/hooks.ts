@@ -2,13 +2,16 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { AppError, notFound } from '../../pipelines/errors.ts';
+import type { PushedImage } from '../../pipelines/watching.ts';
 import { readBody } from '../hooks/body.ts';
 import { HOOK_KINDS, type HookEvent, readHook } from '../hooks/read.ts';
+import { readRegistryHook } from '../hooks/registry.ts';
 import { type Deps, type Route, route } from '../route.ts';
 import { recordAudit } from '../store/audit.ts';
 import { hookSecret, hostOf, type Pipeline, pipelineByName } from '../store/pipelines.ts';
 import { projectBySlug } from '../store/projects.ts';
 
+const KINDS = [...HOOK_KINDS, 'registry'] as const;
 /** What a pipeline without a secret, or no pipeline at all, is checked against: nobody knows it. */
 const NOBODYS = randomBytes(32).toString('hex');
 /** Refusals are written into the audit log so often, for a pipeline: whoever sends them needs no name. */
@@ -26,23 +29,26 @@ export function hookRoutes(): Route[] {
     route({
       method: 'post',
       path: '/hooks/:kind/:project/:pipeline',
-      summary: 'A signed hook of GitHub, GitLab, Gitea, or of `slipway hook install`: the repository is looked at now',
+      summary: 'A signed hook of GitHub, GitLab, Gitea or `slipway hook install`, or the events of a registry',
       access: 'public',
       rawBody: true,
       reply: HookReply,
       status: 202,
       async handle({ request, params, ...deps }) {
-        const kind = HOOK_KINDS.find((each) => each === params.kind);
-        if (kind === undefined) throw notFound(`there are hooks of ${HOOK_KINDS.join(', ')}, not of ${params.kind}`);
+        const kind = KINDS.find((each) => each === params.kind);
+        if (kind === undefined) throw notFound(`there are hooks of ${KINDS.join(', ')}, not of ${params.kind}`);
         const raw = await readBody(request);
         const { db, vault, now } = deps;
         const project = projectBySlug(db, params.project);
         const pipeline = project && pipelineByName(db, project.id, params.pipeline);
         try {
-          const secret = pipeline ? hookSecret(db, vault, pipeline.id) : null;
-          const event = readHook(kind, request.headers, raw, secret ?? NOBODYS, now());
-          if (!pipeline) throw new Error('nobody can have signed for a pipeline that does not exist');
-          return taken(deps, pipeline, event);
+          const secret = (pipeline && hookSecret(db, vault, pipeline.id)) ?? NOBODYS;
+          if (kind === 'registry') {
+            const images = readRegistryHook(request.headers, raw, secret);
+            return takenImages(deps, existing(pipeline), images);
+          }
+          const event = readHook(kind, request.headers, raw, secret, now());
+          return taken(deps, existing(pipeline), event);
         } catch (error) {
           if (pipeline && error instanceof AppError) refused(deps, audited, pipeline, kind, error);
           throw error;
@@ -50,6 +56,21 @@ export function hookRoutes(): Route[] {
       },
     }),
   ];
+}
+
+function existing(pipeline: Pipeline | undefined): Pipeline {
+  if (!pipeline) throw new Error('nobody can have signed for a pipeline that does not exist');
+  return pipeline;
+}
+
+function takenImages(
+  { services }: Pick<Deps, 'services'>,
+  pipeline: Pipeline,
+  images: readonly PushedImage[],
+): z.infer<typeof HookReply> {
+  const count = services.sources.imagesPushed(pipeline, images);
+  if (count > 0) return { accepted: true, message: 'the first branch is built anew' };
+  return { accepted: false, message: 'none of these pushes is new, of another pipeline, and meant by on.images' };
 }
 
 function taken({ services }: Pick<Deps, 'services'>, pipeline: Pipeline, event: HookEvent): z.infer<typeof HookReply> {

@@ -27,11 +27,16 @@ export const noteLooked = (db: Db, pipelineId: number, until: number, now: numbe
     until,
   );
 
-/** Pipelines with a hook whose repository nobody has looked at yet. */
-export const pipelinesWithHooks = (db: Db): number[] =>
-  rows<{ id: number }>(db, 'SELECT DISTINCT pipeline_id AS id FROM deliveries WHERE looked_at IS NULL').map(
-    ({ id }) => id,
-  );
+/** What the delivery of a registry is called. */
+export const IMAGE_PUSHED = 'image';
+
+/** Pipelines with a hook whose repository nobody has looked at yet; `image`: among them is one of a registry. */
+export const pipelinesWithHooks = (db: Db): { id: number; image: boolean }[] =>
+  rows<{ id: number; image: 0 | 1 }>(
+    db,
+    `SELECT pipeline_id AS id, max(event = ?) AS image FROM deliveries WHERE looked_at IS NULL GROUP BY pipeline_id`,
+    IMAGE_PUSHED,
+  ).map(({ id, image }) => ({ id, image: image === 1 }));
 
 export const forgetDeliveries = (db: Db, before: number): void =>
   void change(db, 'DELETE FROM deliveries WHERE at < ? AND looked_at IS NOT NULL', before);

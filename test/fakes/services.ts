@@ -123,6 +123,10 @@ export function createFakeServices(db: Db): FakeServices {
       testNew: async () => ({ ok: true, error: null, branches: [] }),
       tryFilters: async () => ({ branch: 'main', items: [] }),
       outlook: () => ({ nextPoll: AT, failures: 0 }),
+      imagesPushed: (pipeline, images) => {
+        if (images.length > 0) fake.hooked.push(pipeline.id);
+        return images.length;
+      },
       hook: (pipeline) => {
         fake.hooked.push(pipeline.id);
         return 'taken';

@@ -143,8 +143,29 @@ function announced(length: number): Promise<number> {
   });
 }
 
+test('the events of a registry are taken with the secret as bearer, and refused without', async () => {
+  const event = {
+    action: 'push',
+    target: {
+      mediaType: 'application/vnd.oci.image.manifest.v1+json',
+      repository: 'shop/base',
+      tag: 'stable',
+      digest: `sha256:${NEW}${'0'.repeat(24)}`,
+    },
+  };
+  const body = JSON.stringify({ events: [{ id: 'one', ...event }] });
+  const type = 'application/vnd.docker.distribution.events.v1+json';
+  const at = { kind: 'registry' };
+  expect(await send(body, { 'content-type': type, authorization: 'Bearer wrong' }, at)).toMatchObject({ status: 401 });
+  expect(await send(body, { 'content-type': type, authorization: `Bearer ${SECRET}` }, at)).toMatchObject({
+    status: 202,
+    body: { accepted: true },
+  });
+  expect(accepted()).toHaveLength(1);
+});
+
 test('a kind that there is not is 404, and lists those that there are', async () => {
   const { status, body } = await send(JSON.stringify(PUSH), {}, { kind: 'bitbucket' });
   expect(status).toBe(404);
-  expect(body.detail).toContain('github, gitlab, gitea, svn');
+  expect(body.detail).toContain('github, gitlab, gitea, svn, registry');
 });
