@@ -16,7 +16,7 @@ RUN npm run build && npm prune --omit=dev --no-audit --no-fund
 FROM base
 # docker-compose brings Compose v2 as a plugin of docker-cli; the engine itself is the host's.
 RUN apt-get update \
- && apt-get install -y --no-install-recommends ca-certificates docker-cli docker-compose git openssh-client \
+ && apt-get install -y --no-install-recommends ca-certificates docker-cli docker-compose git openssh-client subversion \
  && rm -rf /var/lib/apt/lists/* \
  && ln -s /app/dist/server/cli/main.js /usr/local/bin/slipway
 ENV NODE_ENV=production SLIPWAY_DATA=/var/lib/slipway

@@ -3,21 +3,23 @@
 # SLIPWAY_NO_INSTALL=1); elsewhere it says what is missing, and the tests that need it are skipped. Safe to repeat.
 #
 #   setup.sh           all that the tests use
-#   setup.sh engine    what `npm start` wants: an engine, Compose, Git
+#   setup.sh engine    what `npm start` wants: an engine, Compose, Git, Subversion
 #   setup.sh demo      what `npm run demo` wants besides: a registry, and a busybox to make images of
 set -euo pipefail
 cd "$(dirname "$0")/.."
 goal=${1:-tests}
 
-# goal, program and the Debian package it comes in
+# goal, program (or a file that tells as well) and the Debian package it comes in
 parts='engine dockerd docker.io
 engine docker docker.io
 engine docker-compose docker-compose
 engine git git
+engine svn subversion
 demo docker-registry docker-registry
 demo busybox busybox-static
 tests htpasswd apache2-utils
-tests svnserve subversion
+tests apache2 apache2
+tests /usr/lib/apache2/modules/mod_dav_svn.so libapache2-mod-svn
 tests sshd openssh-server
 tests redis-server redis-server
 tests chromium chromium
@@ -31,7 +33,14 @@ case $goal in
 esac
 PATH=$PATH:/usr/sbin:/sbin
 
-missing() { while read -r _ program package; do command -v "$program" >/dev/null || echo "$package"; done <<<"$parts" | sort -u; }
+missing() {
+  while read -r _ program package; do
+    case $program in
+      /*) [ -e "$program" ] ;;
+      *) command -v "$program" >/dev/null ;;
+    esac || echo "$package"
+  done <<<"$parts" | sort -u
+}
 may_install() { [ "$(id -u)" = 0 ] && [ "${SLIPWAY_NO_INSTALL:-}" != 1 ] && command -v apt-get >/dev/null; }
 engine_answers() { docker info >/dev/null 2>&1; }
 
@@ -86,7 +95,8 @@ report() {
   if docker compose version >/dev/null 2>&1; then part compose docker compose version; else part compose docker-compose --version; fi
   part registry docker-registry --version
   part git git --version
-  part subversion svnserve --version
+  part subversion svn --version
+  part apache apache2 -v
   part ssh sh -c "ssh -V 2>&1"
   part redis redis-server --version
   part chromium chromium --version

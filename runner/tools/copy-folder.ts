@@ -19,12 +19,25 @@ export async function copyFolder(
 ): Promise<void> {
   await mkdir(to, { recursive: true });
   const files: string[] = [];
-  const entries = await readdir(from, { recursive: true, withFileTypes: true });
-  for (const entry of entries) {
-    const name = join(entry.parentPath, entry.name).slice(from.length + 1);
-    if (entry.isDirectory()) await mkdir(join(to, name), { recursive: true });
-    else if (entry.isFile()) files.push(name);
-    else if (links && entry.isSymbolicLink()) await symlink(await readlink(join(from, name)), join(to, name));
+  // Level by level, all of one at once: waiting for each folder in turn took longer than copying the files.
+  for (let level = ['']; level.length > 0; ) {
+    signal.throwIfAborted();
+    const listed = await Promise.all(level.map((folder) => readdir(join(from, folder), { withFileTypes: true })));
+    const works: Promise<unknown>[] = [];
+    const next: string[] = [];
+    for (const [index, entries] of listed.entries()) {
+      for (const entry of entries) {
+        const name = join(level[index] ?? '', entry.name);
+        if (entry.isFile()) files.push(name);
+        else if (entry.isDirectory()) {
+          next.push(name);
+          works.push(mkdir(join(to, name), { recursive: true }));
+        } else if (links && entry.isSymbolicLink())
+          works.push(readlink(join(from, name)).then((target) => symlink(target, join(to, name))));
+      }
+    }
+    await allOrFirstFailure(works);
+    level = next;
   }
   let broken = false;
   const copyOneByOne = async () => {

@@ -82,6 +82,11 @@ export class Git {
     return this.talk(args, { folder: gitDir, gitDir }, TOTAL_MS);
   }
 
+  /** Transfers into a repository that is made for it. Throws `RemoteError`. */
+  async clone(args: string[]): Promise<string> {
+    return this.talk(['clone', ...args], { folder: this.home, gitDir: null }, TOTAL_MS);
+  }
+
   /** Works here, without any network. Throws `GitFailure`, also where git only warns of damage. */
   async local(args: string[], place: Place, input?: string): Promise<string> {
     return this.run(args, place, { GIT_ALLOW_PROTOCOL: 'file' }, { total: TOTAL_MS, silence: TOTAL_MS }, input);
@@ -194,7 +199,8 @@ function ended(stop: AbortSignal, cookie: string): Promise<never> {
   });
 }
 
-function secretsOf(credentials: SourceCredentials | null): string[] {
+/** What must be seen nowhere. */
+export function secretsOf(credentials: SourceCredentials | null): string[] {
   if (credentials === null) return [];
   if ('sshKey' in credentials) return [credentials.sshKey];
   return ['token' in credentials ? credentials.token : credentials.password];

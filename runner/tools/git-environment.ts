@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { invalid } from '../../pipelines/errors.ts';
+import type { SourceCredentials } from '../../pipelines/model.ts';
 import type { SourceAccess } from '../../pipelines/ports.ts';
 import { cleanEnvironment } from './exec.ts';
 import { transportOf } from './git-url.ts';
@@ -107,10 +108,15 @@ async function passwordEnvironment({ credentials }: SourceAccess, home: string):
     '#!/bin/sh\ncase "$1" in\nUsername*) printf "%s\\n" "$SLIPWAY_USERNAME" ;;\n*) printf "%s\\n" "$SLIPWAY_PASSWORD" ;;\nesac\n',
     { mode: 0o700 },
   );
-  const [username, password] =
-    'token' in credentials ? ['x-access-token', credentials.token] : [credentials.username, credentials.password];
+  const { username, password } = userOf(credentials);
   return { GIT_ASKPASS: helper, SLIPWAY_USERNAME: username, SLIPWAY_PASSWORD: password };
 }
+
+/** For Basic authentication: a token is the password of a name that all forges understand. */
+export const userOf = (
+  credentials: Exclude<SourceCredentials, { sshKey: string }>,
+): { username: string; password: string } =>
+  'token' in credentials ? { username: 'x-access-token', password: credentials.token } : credentials;
 
 async function sshEnvironment(
   options: GitOptions,

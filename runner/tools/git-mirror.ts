@@ -4,24 +4,40 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isForeign } from '../../pipelines/branches.ts';
 import { RemoteError } from '../../pipelines/errors.ts';
-import type { Head } from '../../pipelines/ports.ts';
+import type { Head, SourceAccess } from '../../pipelines/ports.ts';
 import { allOrFirstFailure, copyFolder } from './copy-folder.ts';
 import type { Git } from './git-command.ts';
 import { configValue } from './git-environment.ts';
 import { GitFailure } from './git-errors.ts';
 
 const BRANCHES = '+refs/heads/*:refs/remotes/origin/*';
+/** Progress is told so that a transfer is not taken for silence; a server may be a shallow clone itself. */
+const FETCH = [
+  '--no-tags',
+  '--progress',
+  '--update-shallow',
+  '--no-write-fetch-head',
+  '--no-auto-maintenance',
+  '--no-recurse-submodules',
+];
 const MAX_LOOSE = 1_000;
 const MAX_PACKS = 20;
+/** Files of single references, and their folders. */
+const MAX_REFERENCES = 100;
 
 /** Where the mirror keeps a branch, or what is watched like one. */
 export function localReference(branch: string): string {
   if (isForeign(branch)) return branch.replace('refs/', 'refs/other/');
   return branch.startsWith('refs/') ? branch : `refs/remotes/origin/${branch}`;
+}
+
+/** By URL: after a source has moved, nothing of the former repository is taken for the new one's. */
+export function mirrorFolder({ source, cache }: SourceAccess): string {
+  return join(cache, `git-${createHash('sha256').update(source.url).digest('hex').slice(0, 16)}`);
 }
 
 /** Who works on a mirror: changing it is done alone, reading all of it beside other readers. Nothing in here rejects. */
@@ -40,9 +56,7 @@ export class GitMirror {
 
   constructor(git: Git) {
     this.git = git;
-    // By URL: after a source has moved, nothing of the former repository is taken for the new one's.
-    const id = createHash('sha256').update(git.access.source.url).digest('hex').slice(0, 16);
-    this.folder = join(git.access.cache, `git-${id}`);
+    this.folder = mirrorFolder(git.access);
   }
 
   /** Runs `work` on the mirror; where that shows damage, once more on a new one. */
@@ -85,14 +99,22 @@ export class GitMirror {
     return here;
   }
 
-  /** Sees to it that a commit is here: fetches branches and tags, then the commit by itself. */
-  async require({ branch, revision }: Head): Promise<void> {
+  /**
+   * Sees to it that a commit is here: fetches branches and tags, then the commit by itself. Where it is gone from the server,
+   * the error says that `remedy` helps.
+   */
+  async require({ branch, revision }: Head, remedy = "build the branch's present head"): Promise<void> {
     const here = async () => (await this.commits([revision])).length > 0;
     if (await here()) return;
     await this.alone(async () => {
       if (await here()) return;
       await this.fetchHeads(branch);
-      if (!(await here())) await this.fetchCommit(revision);
+      if (await here()) return;
+      await this.fetchCommit(revision, remedy);
+      if (await here()) return;
+      // A tag may be of a file or a folder.
+      const other = `${revision} of ${this.git.access.source.url} is not a commit`;
+      throw new RemoteError('repository', 'not-found', other);
     });
   }
 
@@ -125,22 +147,54 @@ export class GitMirror {
   }
 
   private async fetchHeads(branch: string): Promise<void> {
+    const packs = await readdir(join(this.folder, 'objects/pack')).catch(() => null);
+    if (packs?.length === 0) {
+      await this.fetchFirst();
+      if (!isForeign(branch)) return;
+    }
     const other = isForeign(branch) ? [`+${branch}:${localReference(branch)}`] : [];
     const refs = [BRANCHES, '+refs/tags/*:refs/tags/*', ...other];
-    const options = [
-      '--prune',
-      '--no-tags',
-      '--progress',
-      '--no-write-fetch-head',
-      '--no-auto-maintenance',
-      '--no-recurse-submodules',
-    ];
-    await this.git.transfer(['fetch', ...options, '--', this.git.access.source.url, ...refs], this.folder);
+    await this.git.transfer(['fetch', '--prune', ...FETCH, '--', this.git.access.source.url, ...refs], this.folder);
     await this.tidy();
   }
 
-  /** Every fetch adds loose objects or a pack, and every checkout copies them. */
+  /**
+   * All at once into a mirror that has nothing yet. Not by `git fetch`, which reads everything a second time to see whether it
+   * is complete, and writes a file for each branch.
+   */
+  private async fetchFirst(): Promise<void> {
+    const clone = `${this.folder}.first`;
+    await rm(clone, { recursive: true, force: true });
+    try {
+      await this.git.clone([
+        '--no-checkout',
+        '--progress',
+        '--origin',
+        'origin',
+        '--',
+        this.git.access.source.url,
+        clone,
+      ]);
+      // Moved file by file, so that the mirror is one at any moment; and an index after its pack, which git looks for then.
+      const pack = 'objects/pack';
+      const names = (await readdir(join(clone, '.git', pack))).map((name) => join(pack, name));
+      const files = [
+        ...names.filter((name) => !name.endsWith('.idx')),
+        ...names.filter((name) => name.endsWith('.idx')),
+      ];
+      for (const name of ['shallow', ...files, 'packed-refs']) {
+        const from = join(clone, '.git', name);
+        if (existsSync(from)) await rename(from, join(this.folder, name));
+      }
+    } finally {
+      await rm(clone, { recursive: true, force: true });
+    }
+  }
+
+  /** Every fetch adds files, of objects and of references, and every checkout copies them. */
   private async tidy(): Promise<void> {
+    const references = await readdir(join(this.folder, 'refs'), { recursive: true });
+    if (references.length > MAX_REFERENCES) await this.run(['pack-refs', '--all']);
     const counts = await this.run(['count-objects', '-v']);
     const count = (what: string) => Number(new RegExp(`^${what}: (\\d+)$`, 'm').exec(counts)?.[1] ?? 0);
     if (count('count') <= MAX_LOOSE && count('packs') <= MAX_PACKS) return;
@@ -148,21 +202,14 @@ export class GitMirror {
     known.delete(this.folder);
   }
 
-  private async fetchCommit(revision: string): Promise<void> {
-    const options = [
-      '--no-tags',
-      '--progress',
-      '--no-write-fetch-head',
-      '--no-auto-maintenance',
-      '--no-recurse-submodules',
-    ];
+  private async fetchCommit(revision: string, remedy: string): Promise<void> {
     try {
       // Kept under a reference, so that it is not garbage here, too.
       const refs = `${revision}:refs/slipway/${revision}`;
-      await this.git.transfer(['fetch', ...options, '--', this.git.access.source.url, refs], this.folder);
+      await this.git.transfer(['fetch', ...FETCH, '--', this.git.access.source.url, refs], this.folder);
     } catch (error) {
       if (!(error instanceof RemoteError) || !['not-found', 'refused', 'protocol'].includes(error.fault)) throw error;
-      const gone = `revision ${revision} is gone from ${this.git.access.source.url} (superseded by a force-push?): build the branch's present head`;
+      const gone = `revision ${revision} is gone from ${this.git.access.source.url} (superseded by a force-push?): ${remedy}`;
       throw new RemoteError('repository', 'not-found', gone, error);
     }
   }

@@ -76,6 +76,39 @@ export function transportOf(url: string): Transport {
   return (scheme ?? 'ssh') as Transport;
 }
 
+/** Where a URL leads, letter for letter but for case: two that are equal here are one server to whatever reads them. */
+export interface Server {
+  transport: Transport;
+  /** Empty for `file://`. */
+  host: string;
+  port: string;
+}
+
+const PORTS: Record<Transport, string> = { https: '443', http: '80', ssh: '22', git: '9418', file: '' };
+
+/** The server of a URL that `checkSourceUrl` has passed; null where programs might read different hosts out of it. */
+export function serverOf(url: string): Server | null {
+  const transport = transportOf(url);
+  if (transport === 'file') return { transport, host: '', port: '' };
+  const [, host, port] =
+    /^[a-z]+:\/\/(?:[^/@?#]*@)?([\p{L}\p{N}._-]+|\[[0-9a-f:.]+\])(?::(\d*))?(?:\/|$)/iu.exec(url) ??
+    /^[^@:/]+@([\p{L}\p{N}._-]+|\[[0-9a-f:.]+\])():/iu.exec(url) ??
+    [];
+  return host === undefined ? null : { transport, host: host.toLowerCase(), port: port || PORTS[transport] };
+}
+
+/** As git resolves `./x` and `../x` in a `.gitmodules` against its repository's own URL. Null where that climbs too far. */
+export function resolveUrl(base: string, url: string): string | null {
+  if (!/^\.\.?(\/|$)/.test(url)) return url;
+  const [, head = '', path = ''] = /^([a-z]+:\/\/[^/]*\/|[^@:/]+@(?:\[[^\]]*\]|[^:/]*):\/?)(.*)$/i.exec(base) ?? [];
+  const parts = path.split('/').filter(Boolean);
+  for (const part of url.split('/')) {
+    if (part === '..' && parts.pop() === undefined) return null;
+    if (!['', '.', '..'].includes(part)) parts.push(part);
+  }
+  return `${head}${parts.join('/')}`;
+}
+
 /** Throws `invalid` (field `branch`) unless git itself would accept the name; see git-check-ref-format(1). */
 export function checkBranch(name: string): void {
   const wrong =

@@ -1,27 +1,24 @@
 /** Git as a source: what is there, what changed, one file of it, or all of it at an exact revision. */
 import { createHash } from 'node:crypto';
-import { readdir, rm } from 'node:fs/promises';
-import { join, posix } from 'node:path';
 import { branchMatcher } from '../../pipelines/branches.ts';
 import { invalid } from '../../pipelines/errors.ts';
 import type { Change, External } from '../../pipelines/model.ts';
 import type { Head, Pulse, Scm, SourceAccess } from '../../pipelines/ports.ts';
+import { checkOut, withMirror } from './git-checkout.ts';
 import { withGit } from './git-command.ts';
 import type { GitOptions } from './git-environment.ts';
 import { GitFailure } from './git-errors.ts';
 import { LOG_FORMAT, parseLog } from './git-log.ts';
-import { GitMirror, localReference } from './git-mirror.ts';
+import { type GitMirror, localReference } from './git-mirror.ts';
 import { checkBranch, checkSourceUrl } from './git-url.ts';
 import { SharedQuestions } from './shared-questions.ts';
+import { checkPath, KeptFiles, MAX_FILE } from './source-file.ts';
 
-const MAX_FILE = 256 * 1024;
-const KEPT_FILES = 32;
 const FULL = /^([0-9a-f]{40}|[0-9a-f]{64})$/;
 
 export class GitScm implements Scm {
   private readonly options: GitOptions;
-  /** Texts of files at exact revisions, which never change: retries and further builds of a revision ask for them again. */
-  private readonly files = new Map<string, string>();
+  private readonly files = new KeptFiles();
   private readonly listings = new SharedQuestions<string>();
 
   constructor(options: GitOptions) {
@@ -105,14 +102,8 @@ export class GitScm implements Scm {
         throw invalid(`${path} has ${size} bytes at ${at.revision}; at most ${MAX_FILE} are read`, 'path');
       return mirror.run(['cat-file', 'blob', id]);
     });
-    if (text !== null) this.keep(key, text);
+    if (text !== null) this.files.keep(key, text);
     return text;
-  }
-
-  private keep(key: string, text: string): void {
-    const [oldest] = this.files.keys();
-    if (oldest !== undefined && this.files.size >= KEPT_FILES) this.files.delete(oldest);
-    this.files.set(key, text);
   }
 
   /** Submodules and LFS files are pinned by the revision itself. */
@@ -122,15 +113,7 @@ export class GitScm implements Scm {
 
   async checkout(access: SourceAccess, at: Head, into: string, signal: AbortSignal): Promise<void> {
     checkRevision(at.revision);
-    await this.withMirror(access, signal, async (mirror) => {
-      await mirror.require(at);
-      try {
-        await mirror.cloneTo(into, at.revision);
-      } catch (error) {
-        await empty(into);
-        throw error;
-      }
-    });
+    await checkOut(this.options, access, at, into, signal);
   }
 
   private withMirror<T>(
@@ -138,11 +121,7 @@ export class GitScm implements Scm {
     signal: AbortSignal,
     work: (mirror: GitMirror) => Promise<T>,
   ): Promise<T> {
-    checkSourceUrl(access.source.url, this.options);
-    return withGit(this.options, access, signal, (git) => {
-      const mirror = new GitMirror(git);
-      return mirror.use(() => work(mirror));
-    });
+    return withMirror(this.options, access, signal, work);
   }
 }
 
@@ -196,24 +175,4 @@ async function contains(mirror: GitMirror, branch: string, id: string): Promise<
 
 function checkRevision(revision: string): void {
   if (!FULL.test(revision)) throw invalid('expected the full id of a commit, 40 hexadecimal digits', 'revision');
-}
-
-/** The path without `./` and doubled slashes. */
-function checkPath(path: string): string {
-  const normal = posix.normalize(path);
-  if (
-    path === '' ||
-    path.includes('\0') ||
-    normal.startsWith('/') ||
-    normal.split('/').includes('..') ||
-    normal.endsWith('/') ||
-    normal === '.'
-  ) {
-    throw invalid(`"${path.replaceAll('\0', '?')}" is not the path of a file inside the repository`, 'path');
-  }
-  return normal;
-}
-
-async function empty(folder: string): Promise<void> {
-  for (const entry of await readdir(folder)) await rm(join(folder, entry), { recursive: true, force: true });
 }

@@ -16,6 +16,8 @@ export interface ScmBench {
   commit(files: Record<string, string>, message: string): string;
   /** Makes a branch of the present state; commits to `branch` afterwards do not move it. Answers its revision. */
   createBranch(name: string): string;
+  /** Takes a branch away that `createBranch` has made. */
+  deleteBranch?(name: string): void;
   stop(): Promise<void>;
 }
 
@@ -57,6 +59,41 @@ export function scmContract(name: string, open: () => Promise<ScmBench>): void {
       expect(await bench.scm.heads(narrowed, signal)).toEqual([{ branch: 'release/1.0', revision: release }]);
     });
 
+    it('tells by its pulse whether anything has moved, and no heads but the right ones', async () => {
+      const release = bench.createBranch('release/1.0');
+      const first = bench.commit({ 'a.txt': '1' }, 'one');
+      const before = await bench.scm.pulse(access, signal);
+      expect(await bench.scm.pulse(access, signal)).toEqual(before);
+      const second = bench.commit({ 'a.txt': '2' }, 'two');
+      const after = await bench.scm.pulse(access, signal);
+      expect(after.root).toBe(before.root);
+      expect(after.mark).not.toBe(before.mark);
+      for (const [{ heads }, revision] of [
+        [before, first],
+        [after, second],
+      ] as const) {
+        if (heads === null) continue;
+        expect(heads).toHaveLength(2);
+        expect(heads).toContainEqual({ branch: bench.branch, revision });
+        expect(heads).toContainEqual({ branch: 'release/1.0', revision: release });
+      }
+    });
+
+    it('no longer lists a branch that was deleted', async (test) => {
+      if (!bench.deleteBranch) return test.skip('this bench cannot delete branches');
+      bench.createBranch('release/1.0');
+      const before = await bench.scm.pulse(access, signal);
+      expect(await bench.scm.heads(access, signal)).toHaveLength(2);
+      bench.deleteBranch('release/1.0');
+      expect((await bench.scm.heads(access, signal)).map(({ branch }) => branch)).toEqual([bench.branch]);
+      expect((await bench.scm.pulse(access, signal)).mark).not.toBe(before.mark);
+    });
+
+    it('takes nothing from elsewhere for a plain repository', async () => {
+      const revision = bench.commit({ 'a.txt': '1' }, 'one');
+      expect(await bench.scm.externals(access, at(revision), signal)).toEqual([]);
+    });
+
     it('resolves a revision of the branch, and refuses one that is not there', async () => {
       const revision = bench.commit({ 'a.txt': '1' }, 'one');
       expect(await bench.scm.resolve(access, bench.branch, revision, signal)).toBe(revision);
@@ -83,6 +120,20 @@ export function scmContract(name: string, open: () => Promise<ScmBench>): void {
       expect(log[0]?.at).toBeGreaterThan(0);
       const one = await bench.scm.log(access, { to: at(third), not: [], limit: 1 }, signal);
       expect(one.map(({ revision }) => revision)).toEqual([third]);
+    });
+
+    it('tells only what none of the heads has that were built already', async () => {
+      const first = bench.commit({ 'a.txt': '1' }, 'one');
+      const second = bench.commit({ 'a.txt': '2' }, 'two');
+      const third = bench.commit({ 'a.txt': '3' }, 'three');
+      const since = async (...not: string[]) =>
+        (await bench.scm.log(access, { to: at(third), not: not.map(at), limit: 10 }, signal)).map(
+          (each) => each.message,
+        );
+      expect(await since(first, second)).toEqual(['three']);
+      expect(await since(second, first)).toEqual(['three']);
+      expect(await since(first)).toEqual(['three', 'two']);
+      expect(await since(first, third)).toEqual([]);
     });
 
     it('reads a file as it was at a revision, and null where there is none', async () => {

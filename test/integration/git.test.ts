@@ -54,6 +54,7 @@ async function bench(
       repo.git('branch', name);
       return repo.git('rev-parse', name);
     },
+    deleteBranch: (name) => void repo.git('branch', '-D', name),
     stop: async () => {
       await server.stop?.();
       removeFolder(root);
