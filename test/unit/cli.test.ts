@@ -126,6 +126,25 @@ describe('lint', { timeout: 60_000 }, () => {
     });
   });
 
+  it('tries the filters on the newest revisions of a pipeline', async () => {
+    const revision = (id: string, reason: string | null) => ({
+      revision: id.repeat(40),
+      author: 'Ann',
+      message: 'a change\n\nmore of it',
+      builds: reason === null,
+      reason,
+    });
+    const items = [revision('a', null), revision('b', 'on.paths: no change in web/**')];
+    api.on('POST /projects/shop/pipelines/api/filters', { body: { branch: 'main', items } });
+    const text = 'on: { paths: ["web/**"] }\nsteps:\n  a: { image: x, run: [y] }\n';
+    const { code, out } = await slipway(['lint', file(text), '--against', 'shop/api', '-n', '2']);
+    expect(code).toBe(0);
+    expect(out).toContain('1 of the last 2 revisions of main would have been built');
+    expect(out).toMatch(/✓ +aaaaaaaaaaaa +Ann +a change\n– +bbbbbbbbbbbb +Ann +a change +on\.paths: no change/);
+    expect(api.asked.at(-1)?.body).toEqual({ definition: text, limit: 2 });
+    expect(await slipway(['lint', file(text), '--against', 'shop'])).toMatchObject({ code: 2 });
+  });
+
   it('a file that is not there is wrong usage', async () => {
     expect(await slipway(['lint', 'nowhere.yml'])).toMatchObject({
       code: 2,
