@@ -25,6 +25,8 @@ interface Tree {
   /** Below the workspace, `''` for the source itself. */
   path: string;
   depth: number;
+  /** Why it is fetched without the source's credentials; null where it is not. */
+  withheld: string | null;
 }
 
 /** What the trees of one checkout have in common. */
@@ -47,7 +49,7 @@ export async function checkOut(
 ): Promise<void> {
   const checkout: Checkout = { options, source: access.source, foreign: isForeign(at.branch), submodules: 0 };
   try {
-    await fillAll(checkout, { access, at, folder: into, path: '', depth: 0 }, signal);
+    await fillAll(checkout, { access, at, folder: into, path: '', depth: 0, withheld: null }, signal);
   } catch (error) {
     await emptyFolder(into);
     throw error;
@@ -113,17 +115,26 @@ async function treeOf(checkout: Checkout, parent: Tree, submodule: Submodule): P
     const folder = join(parent.folder, submodule.path);
     await checkPlace(parent.folder, submodule.path);
     if ((await readdir(folder)).length > 0) throw invalid('there are files of the repository in its folder', FIELD);
-    return { ...tree, access, folder };
+    const withheld =
+      parent.withheld ?? (access.credentials === parent.access.credentials ? null : whyWithheld(checkout));
+    return { ...tree, access, folder, withheld };
   } catch (error) {
     throw naming(tree, error);
   }
 }
 
-/** The error with the submodule's name in front. */
-function naming({ path }: { path: string }, error: unknown): unknown {
+const whyWithheld = ({ foreign, source }: Checkout): string =>
+  foreign
+    ? 'submodules of a pull request are fetched without credentials'
+    : `the credentials are for the server of ${source.url} alone: a relative URL ("../x.git") leads there`;
+
+/** The error with the submodule's name in front; where credentials were kept from its server, it says so. */
+function naming({ path, withheld }: { path: string; withheld?: string | null }, error: unknown): unknown {
   if (!(error instanceof AppError)) return error;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it replaces
-  const message = `the submodule "${path.slice(0, 200).replace(/[\x00-\x1f\x7f]/g, '?')}": ${error.message}`;
+  const shown = path.slice(0, 200).replace(/[\x00-\x1f\x7f]/g, '?');
+  const auth = error instanceof RemoteError && error.fault === 'auth';
+  const message = `the submodule "${shown}": ${error.message}${auth && withheld ? `; ${withheld}` : ''}`;
   if (error instanceof RemoteError) return new RemoteError(error.party, error.fault, message, error);
   return new AppError(error.code, message, { field: error.field ?? FIELD, cause: error });
 }

@@ -1,6 +1,6 @@
 /** What the pages read. Keys are `[topic, project, …]`: `events.ts` goes by them. */
 import { keepPreviousData, queryOptions } from '@tanstack/react-query';
-import { api, get, isStatus, withSearch } from './client.ts';
+import { api, get, isStatus, post, withSearch } from './client.ts';
 import type {
   BoardRow,
   Build,
@@ -11,11 +11,13 @@ import type {
   Head,
   List,
   Me,
+  Parameter,
   Pipeline,
   Project,
   QueueItem,
   Release,
   Tests,
+  Trial,
   Watch,
 } from './types.ts';
 
@@ -44,15 +46,46 @@ export const pipelines = (project: string) =>
   read<List<Pipeline>>(['pipelines', project], api`/projects/${project}/pipelines`);
 export const pipeline = (project: string, name: string) =>
   read<Pipeline>(['pipeline', project, name], api`/projects/${project}/pipelines/${name}`);
+/** Polls are not told of by events: read again when the next thing is due, and now and then. */
 export const watch = (project: string, name: string) =>
-  read<Watch>(['pipeline', project, name, 'watch'], api`/projects/${project}/pipelines/${name}/watch`);
+  queryOptions({
+    queryKey: ['pipeline', project, name, 'watch'],
+    queryFn: ({ signal }) => get<Watch>(api`/projects/${project}/pipelines/${name}/watch`, signal),
+    refetchInterval: ({ state }) => untilDue(state.data),
+  });
 export const branches = (project: string, name: string) =>
   read<List<Head>>(['branches', project, name], api`/projects/${project}/pipelines/${name}/branches`);
 export const revisions = (project: string, name: string, branch: string) =>
   read<List<Change>>(
     ['revisions', project, name, branch],
-    withSearch(api`/projects/${project}/pipelines/${name}/revisions`, { branch, limit: 20 }),
+    withSearch(api`/projects/${project}/pipelines/${name}/revisions`, { branch, limit: 100 }),
   );
+export const parameters = (project: string, name: string, branch: string, revision: string) =>
+  read<List<Parameter>>(
+    ['parameters', project, name, branch, revision],
+    withSearch(api`/projects/${project}/pipelines/${name}/parameters`, { branch, revision }),
+  );
+/** `definition`: the text of a pipeline file; empty for the one at the newest revision. */
+export const trial = (project: string, name: string, branch: string, definition: string) =>
+  queryOptions({
+    queryKey: ['trial', project, name, branch, definition],
+    queryFn: () =>
+      post<Trial>(api`/projects/${project}/pipelines/${name}/filters`, {
+        ...(branch === '' ? {} : { branch }),
+        ...(definition === '' ? {} : { definition }),
+      }),
+    staleTime: 0,
+  });
+
+const SOONEST = 2_000;
+const LATEST = 20_000;
+
+/** ms until something of this comes due, and a little for it to happen. */
+function untilDue(watch: Watch | undefined): number {
+  const due = [watch?.nextPoll, ...(watch?.quiet ?? []).map((each) => each.due), watch?.schedule?.next[0]];
+  const waits = due.flatMap((at) => (at ? [Date.parse(at) - Date.now() + SOONEST] : []));
+  return Math.max(SOONEST, Math.min(LATEST, ...waits));
+}
 
 export interface BuildFilter {
   branch?: string | undefined;

@@ -63,6 +63,8 @@ export interface Build extends RunBase {
   revision: string;
   parameters: Record<string, string>;
   changes: Change[];
+  /** Whether there are more than are listed. */
+  moreChanges: boolean;
   images: BuiltImage[];
   version: string;
   release: string | null;
@@ -171,24 +173,77 @@ export interface Environment {
 
 export interface Pipeline {
   name: string;
-  source: { kind: 'git' | 'svn'; url: string; branches: string[]; hasCredentials: boolean };
+  source: {
+    kind: 'git' | 'svn';
+    url: string;
+    branches: string[];
+    submodules: boolean;
+    lfs: boolean;
+    hosts: string[];
+    hasCredentials: boolean;
+  };
   file: string;
   definition: string | null;
   poll: string | null;
+  hasHookSecret: boolean;
   createdAt: string;
   lastBuild: { number: number; status: Status; result: Result | null } | null;
-}
-
-export interface Watch extends List<{ branch: string; revision: string; notedAt: string }> {
-  poll: string | null;
-  polledAt: string | null;
-  reachedAt: string | null;
-  error: string | null;
 }
 
 export interface Head {
   branch: string;
   revision: string;
+}
+
+/** What was last seen of each branch, how polling and hooks go, and when the schedule is due. */
+export interface Watch extends List<Head & { notedAt: string }> {
+  /** Heads that have moved and wait for the quiet period to end. */
+  quiet: (Head & { since: string; due: string })[];
+  sources: { name: string; kind: 'git' | 'svn'; url: string; branch: string }[];
+  poll: string | null;
+  nextPoll: string | null;
+  polledAt: string | null;
+  reachedAt: string | null;
+  error: string | null;
+  /** Looks in a row that failed. */
+  failures: number;
+  hook: {
+    lastAt: string | null;
+    /** When a poll found a change that no hook had announced. */
+    missedAt: string | null;
+  };
+  schedule: Schedule | null;
+}
+
+export interface Schedule {
+  cron: string;
+  timezone: string;
+  next: string[];
+  /** Newest first. */
+  passed: { slot: string; at: string; outcome: 'built' | 'missed'; build: number | null }[];
+}
+
+/** Whether a source can be reached; what exactly failed, or what was found. */
+export interface SourceTest {
+  ok: boolean;
+  error: string | null;
+  branches: Head[];
+}
+
+/** Each revision by itself: whether it would be built, and why not. */
+export interface Trial {
+  branch: string;
+  items: (Change & { builds: boolean; reason: string | null })[];
+}
+
+/** What a person who starts a build may choose. */
+export interface Parameter {
+  name: string;
+  type: 'string' | 'boolean' | 'number' | 'choice';
+  options: string[];
+  /** null: it must be given. */
+  default: string | null;
+  description: string | null;
 }
 
 interface Compared {

@@ -4,7 +4,11 @@
 export const firstLine = (text: string): string => text.trim().split('\n', 1)[0] ?? '';
 
 export const shortRevision = (revision: string): string =>
-  /^[0-9a-f]{40}$/.test(revision) ? revision.slice(0, 7) : /^\d+$/.test(revision) ? `r${revision}` : revision;
+  /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(revision)
+    ? revision.slice(0, 7)
+    : /^\d+$/.test(revision)
+      ? `r${revision}`
+      : revision;
 export const shortDigest = (digest: string): string => `@${digest.replace('sha256:', '').slice(0, 8)}`;
 
 export const Digest = ({ of }: { of: string | null }) =>

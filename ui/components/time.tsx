@@ -8,7 +8,7 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 /** Epoch ms, told once a second to whoever shows it. */
-function useNow(): number {
+export function useNow(): number {
   return useSyncExternalStore(onTick, currentSecond);
 }
 const currentSecond = () => Math.floor(Date.now() / SECOND) * SECOND;
@@ -35,6 +35,17 @@ function relative(difference: number, language: string): string {
   if (size < HOUR) return format.format(Math.round(difference / MINUTE), 'minute');
   if (size < DAY) return format.format(Math.round(difference / HOUR), 'hour');
   return format.format(Math.round(difference / DAY), 'day');
+}
+
+/** How long until then: `42 s`, `3 m 05 s`; `over` once it has come. */
+export function Countdown({ to, over }: { to: string; over: string }) {
+  const { language } = useLanguage();
+  const left = Math.ceil((Date.parse(to) - useNow()) / SECOND) * SECOND;
+  return (
+    <time dateTime={to} title={new Date(to).toLocaleString(language)}>
+      {left <= 0 ? over : left < 10 * SECOND ? `${left / SECOND} s` : duration(left)}
+    </time>
+  );
 }
 
 /** From `from` to `to`; to now, and counting, where it has not ended. */

@@ -33,6 +33,10 @@ export const en = {
   'board.sick': 'unhealthy',
   'board.title': 'Board',
 
+  'branch.merge': 'merge request {number}',
+  'branch.pull': 'pull request {number}',
+  'branch.tag': 'tag {name}',
+
   'build.author': 'Author',
   'build.duration': 'Duration',
   'build.release': 'release {version}',
@@ -82,6 +86,7 @@ export const en = {
   'first.create': 'Create',
   'first.kind': 'Kind',
   'first.needsName': 'Give it a name with a letter from a to z.',
+  'first.needsUrl': 'Name a repository first.',
   'first.newPipeline': 'New pipeline',
   'first.newProject': 'New project',
   'first.noPipelines': 'This project builds nothing yet: point a pipeline at a repository that has a slipway.yml.',
@@ -127,6 +132,9 @@ export const en = {
 
   'page.loading': 'Loading…',
 
+  'picker.more': 'and {count} more: type to find them',
+  'picker.none': 'Nothing in the list has it.',
+
   'pipeline.allBranches': 'All branches',
   'pipeline.allResults': 'All results',
   'pipeline.branch': 'Branch',
@@ -134,8 +142,6 @@ export const en = {
   'pipeline.noBuilds': 'Nothing has been built yet: push a commit, or run the newest revision.',
   'pipeline.noMatch': 'No build matches this filter.',
   'pipeline.older': 'Older builds',
-  'pipeline.poll': 'Polled',
-  'pipeline.pollError': 'The last poll failed: {error}',
   'pipeline.result': 'Result',
   'pipeline.revision': 'Revision',
   'pipeline.run': 'Run',
@@ -214,6 +220,12 @@ export const en = {
   'signIn.title': 'Sign in',
   'signIn.username': 'User name',
 
+  'source.failed': 'It cannot be reached.',
+  'source.more': 'and {count} more',
+  'source.noBranch': 'It can be reached, but none of its branches is watched.',
+  'source.ok': 'It can be reached. Branches and tags: {count}',
+  'source.test': 'Test connection',
+
   'status.approval': 'needs approval',
   'status.blocked': 'blocked',
   'status.cancelled': 'cancelled',
@@ -228,6 +240,7 @@ export const en = {
   'status.unknown': 'unknown',
   'status.unstable': 'unstable',
 
+  'trigger.by': '{trigger} ({name})',
   'trigger.hook': 'push hook',
   'trigger.manual': 'run by hand',
   'trigger.poll': 'new commit',

@@ -1,14 +1,10 @@
-/** Words in the reader's language. A catalog is a pair of tables with the same keys; the compiler refuses a missing one. */
+/** Words in the reader's language. */
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from 'react';
+import type { Catalog, Fill, Language, Translate } from './catalog.ts';
 import { en } from './en.ts';
 import { zh } from './zh.ts';
 
-export type Language = 'en' | 'zh';
 export const LANGUAGES: Record<Language, string> = { en: 'English', zh: '简体中文' };
-export type Catalog<Key extends string> = Record<Language, Record<Key, string>>;
-export type Fill = Record<string, string | number>;
-/** The words under a key, with `{name}` filled in. */
-export type Translate<Key extends string> = (key: Key, fill?: Fill) => string;
 export type TextKey = keyof typeof en;
 export type Text = Translate<TextKey>;
 

@@ -34,6 +34,10 @@ export const zh = {
   'board.sick': '不健康',
   'board.title': '看板',
 
+  'branch.merge': '合并请求 {number}',
+  'branch.pull': '拉取请求 {number}',
+  'branch.tag': '标签 {name}',
+
   'build.author': '作者',
   'build.duration': '耗时',
   'build.release': '发布 {version}',
@@ -82,6 +86,7 @@ export const zh = {
   'first.create': '创建',
   'first.kind': '类型',
   'first.needsName': '名称中至少要有一个 a 到 z 的字母。',
+  'first.needsUrl': '请先填写仓库地址。',
   'first.newPipeline': '新建流水线',
   'first.newProject': '新建项目',
   'first.noPipelines': '这个项目还没有流水线：请指向一个含有 slipway.yml 的仓库。',
@@ -127,6 +132,9 @@ export const zh = {
 
   'page.loading': '加载中…',
 
+  'picker.more': '还有 {count} 个：输入文字查找',
+  'picker.none': '列表中没有符合的项。',
+
   'pipeline.allBranches': '所有分支',
   'pipeline.allResults': '所有结果',
   'pipeline.branch': '分支',
@@ -134,8 +142,6 @@ export const zh = {
   'pipeline.noBuilds': '还没有构建：请推送一次提交，或运行最新版本。',
   'pipeline.noMatch': '没有符合筛选条件的构建。',
   'pipeline.older': '更早的构建',
-  'pipeline.poll': '轮询',
-  'pipeline.pollError': '最近一次轮询失败：{error}',
   'pipeline.result': '结果',
   'pipeline.revision': '修订版本',
   'pipeline.run': '运行',
@@ -213,6 +219,12 @@ export const zh = {
   'signIn.title': '登录',
   'signIn.username': '用户名',
 
+  'source.failed': '无法访问。',
+  'source.more': '还有 {count} 个',
+  'source.noBranch': '可以访问，但没有任何被监视的分支。',
+  'source.ok': '可以访问。分支和标签：{count}',
+  'source.test': '测试连接',
+
   'status.approval': '待审批',
   'status.blocked': '已锁定',
   'status.cancelled': '已取消',
@@ -227,6 +239,7 @@ export const zh = {
   'status.unknown': '未知',
   'status.unstable': '不稳定',
 
+  'trigger.by': '{trigger}（{name}）',
   'trigger.hook': '推送',
   'trigger.manual': '手动运行',
   'trigger.poll': '新提交',

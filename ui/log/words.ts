@@ -1,4 +1,4 @@
-import type { Catalog, Translate } from '../i18n/text.tsx';
+import type { Catalog, Translate } from '../i18n/catalog.ts';
 
 const en = {
   'log.of': 'Log of {name}',

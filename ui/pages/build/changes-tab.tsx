@@ -13,9 +13,10 @@ export function ChangesTab({ run }: { run: Build }) {
     <Card>
       <ul className={css.changes}>
         {run.changes.map((change) => (
-          <ChangeLine key={change.revision} change={change} />
+          <ChangeLine key={`${change.source} ${change.revision}`} change={change} />
         ))}
       </ul>
+      {run.moreChanges && <p className="muted">{t('changes.more', { count: run.changes.length })}</p>}
     </Card>
   );
 }
@@ -26,7 +27,12 @@ function ChangeLine({ change }: { change: Change }) {
   return (
     <li>
       <p>
-        <Revision of={change.revision} /> {firstLine(change.message)}
+        {change.source !== undefined && (
+          <span className={css.source} title={t('changes.source')}>
+            {change.source}
+          </span>
+        )}{' '}
+        <Revision of={change.revision} /> {firstLine(change.message) || '–'}
       </p>
       <p className="muted small">
         {change.author ?? '–'} · <Ago at={change.at} />
@@ -34,7 +40,9 @@ function ChangeLine({ change }: { change: Change }) {
       {body !== '' && <pre className={css.message}>{body}</pre>}
       {change.files && change.files.length > 0 && (
         <details>
-          <summary>{t('changes.files', { count: change.files.length })}</summary>
+          <summary>
+            {change.files.length === 1 ? t('changes.file') : t('changes.files', { count: change.files.length })}
+          </summary>
           <ul>
             {change.files.map((file) => (
               <li key={file}>

@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { pipeline } from '../../api/queries.ts';
 import type { Build } from '../../api/types.ts';
+import { Branch } from '../../components/branch.tsx';
 import { Card } from '../../components/page.tsx';
 import { useText } from '../../i18n/text.tsx';
 import css from './build.module.css';
@@ -14,7 +15,9 @@ export function ConfigTab({ run }: { run: Build }) {
   return (
     <Card>
       <dl className={css.config}>
-        <Fact name={t('config.branch')}>{run.branch}</Fact>
+        <Fact name={t('config.branch')}>
+          <Branch of={run.branch} />
+        </Fact>
         <Fact name={t('config.revision')}>
           <code>{run.revision}</code>
         </Fact>

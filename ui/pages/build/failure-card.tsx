@@ -3,6 +3,7 @@ import { Link } from 'react-router';
 import { get } from '../../api/client.ts';
 import { builds, buildTests } from '../../api/queries.ts';
 import type { Build, Step, Tests } from '../../api/types.ts';
+import { branchLabel } from '../../components/branch-label.ts';
 import { toBuild } from '../../components/paths.ts';
 import { Status } from '../../components/status.tsx';
 import { useText } from '../../i18n/text.tsx';
@@ -91,10 +92,12 @@ function FailedTest({ run, test, t }: { run: Build; test: Tests['items'][number]
 }
 
 function Since({ run, t }: { run: Build; t: BuildText }) {
+  const common = useText();
   const { data } = useQuery(builds(run.project, run.pipeline, { branch: run.branch, before: run.number }));
   if (!data) return null;
   const since = failingSince(data.items);
-  if (since === null) return <p className="muted small">{t('fail.first', { branch: run.branch })}</p>;
+  if (since === null)
+    return <p className="muted small">{t('fail.first', { branch: branchLabel(common, run.branch) })}</p>;
   return (
     <p className="muted small">
       {t('fail.since')} <Link to={toBuild({ ...run, number: since })}>#{since}</Link>

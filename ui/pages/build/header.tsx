@@ -2,9 +2,12 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { builds } from '../../api/queries.ts';
 import type { Build } from '../../api/types.ts';
+import { Branch } from '../../components/branch.tsx';
+import { isForeign } from '../../components/branch-label.ts';
 import { shortRevision } from '../../components/short.tsx';
 import { Status, statusOfRun } from '../../components/status.tsx';
 import { Ago, Duration } from '../../components/time.tsx';
+import { triggerWords } from '../../components/trigger-words.ts';
 import { useText } from '../../i18n/text.tsx';
 import { Actions } from './actions.tsx';
 import css from './build.module.css';
@@ -17,7 +20,7 @@ export function Header({ run }: { run: Build }) {
   const common = useText();
   const { data } = useQuery(builds(run.project, run.pipeline, { branch: run.branch, result: 'passed' }));
   const usual = usualDuration((data?.items ?? []).filter(({ number }) => number !== run.number));
-  const author = run.changes[0]?.author ?? run.requestedBy;
+  const author = run.changes[0]?.author;
   return (
     <div className={css.header}>
       <ul className={css.facts}>
@@ -25,9 +28,12 @@ export function Header({ run }: { run: Build }) {
           <Status name={statusOfRun(run)} />
         </li>
         {author && <li>{t('head.by', { name: author })}</li>}
-        <li>{common(`trigger.${run.trigger}`)}</li>
+        <li>{triggerWords(common, run)}</li>
         <li>
-          <span className={css.branch}>{run.branch}</span> <CopiedRevision revision={run.revision} />
+          <span className={css.branch}>
+            <Branch of={run.branch} />
+          </span>{' '}
+          <CopiedRevision revision={run.revision} />
         </li>
         <li>
           {t(run.startedAt ? 'head.started' : 'head.queued')} <Ago at={run.startedAt ?? run.queuedAt} />
@@ -39,6 +45,7 @@ export function Header({ run }: { run: Build }) {
         )}
         {run.release && <li>{common('build.release', { version: run.release })}</li>}
       </ul>
+      {isForeign(run.branch) && <p className="muted small">{t('head.foreign')}</p>}
       {run.reason && run.status !== 'finished' && <p className="muted">{run.reason}</p>}
       <Actions run={run} />
     </div>

@@ -29,7 +29,10 @@ export function Tabs({ run }: { run: Build }) {
   const { hash } = useLocation();
   const shown = hash === '' ? (NAMES.find((name) => name === search.get('tab')) ?? 'log') : 'log';
   const Content = TABS[shown];
-  const counts: Partial<Record<Tab, number>> = { changes: run.changes.length, images: run.images.length };
+  const counts: Partial<Record<Tab, number | string>> = {
+    changes: run.moreChanges ? `${run.changes.length}+` : run.changes.length,
+    images: run.images.length,
+  };
   return (
     <section className={css.tabs}>
       <nav className={css.tabNames}>

@@ -1,4 +1,4 @@
-import type { Catalog, Translate } from '../../i18n/text.tsx';
+import type { Catalog, Translate } from '../../i18n/catalog.ts';
 
 const en = {
   'tab.log': 'Log',
@@ -19,6 +19,7 @@ const en = {
   'head.usual': 'mostly {time}',
   'head.started': 'started',
   'head.queued': 'queued',
+  'head.foreign': 'It may hold a stranger’s code: no secrets are given to it, and it pushes and releases nothing.',
   'act.cancel': 'Cancel build',
   'act.cancelSays':
     'Steps that run are stopped and their containers removed. Images that were pushed stay in the registry. No release is made.',
@@ -51,7 +52,10 @@ const en = {
   'tests.result': 'Result',
   'tests.onlyFailed': 'Only failed',
   'changes.none': 'Nothing has changed since the build before.',
+  'changes.file': '1 file',
   'changes.files': '{count} files',
+  'changes.more': 'There are more: the newest {count} are listed.',
+  'changes.source': 'A further source of this pipeline',
   'images.none': 'This build made no images.',
   'images.notYet': 'No image was made yet.',
   'images.image': 'Image',
@@ -96,6 +100,7 @@ export const WORDS: Catalog<BuildWord> = {
     'head.usual': '通常 {time}',
     'head.started': '开始于',
     'head.queued': '排队于',
+    'head.foreign': '其中可能有外部人员的代码：不提供任何密钥，也不推送、不发布。',
     'act.cancel': '取消构建',
     'act.cancelSays': '正在运行的步骤会停止，其容器会删除。已推送的镜像保留在镜像仓库中。不会生成发布版本。',
     'act.keep': '让它继续',
@@ -127,7 +132,10 @@ export const WORDS: Catalog<BuildWord> = {
     'tests.result': '结果',
     'tests.onlyFailed': '只看失败',
     'changes.none': '自上一个构建以来没有变更。',
+    'changes.file': '1 个文件',
     'changes.files': '{count} 个文件',
+    'changes.more': '还有更多变更：这里列出最新的 {count} 个。',
+    'changes.source': '此流水线的其他来源',
     'images.none': '此构建没有生成镜像。',
     'images.notYet': '尚未生成镜像。',
     'images.image': '镜像',

@@ -1,9 +1,11 @@
 import { Link } from 'react-router';
 import type { Build } from '../../api/types.ts';
+import { Branch } from '../../components/branch.tsx';
 import { toBuild } from '../../components/paths.ts';
 import { firstLine, Revision } from '../../components/short.tsx';
 import { Status, statusOfRun } from '../../components/status.tsx';
 import { Ago, Duration } from '../../components/time.tsx';
+import { triggerWords } from '../../components/trigger-words.ts';
 import { useText } from '../../i18n/text.tsx';
 import css from './pipeline.module.css';
 
@@ -43,7 +45,7 @@ function BuildRow({ build }: { build: Build }) {
           #{build.number} {subject}
         </Link>
         <p className="muted small">
-          {build.branch} <Revision of={build.revision} /> · {t(`trigger.${build.trigger}`)}
+          <Branch of={build.branch} /> <Revision of={build.revision} /> · {triggerWords(t, build)}
           {build.release && ` · ${t('build.release', { version: build.release })}`}
         </p>
         {build.reason && <p className={css.reason}>{build.reason}</p>}

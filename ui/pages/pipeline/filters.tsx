@@ -1,6 +1,8 @@
 /** What of the list is shown; it is in the URL. */
+import { useQuery } from '@tanstack/react-query';
 import { Link, useSearchParams } from 'react-router';
-import type { BuildFilter } from '../../api/queries.ts';
+import { type BuildFilter, watch } from '../../api/queries.ts';
+import { branchLabel } from '../../components/branch-label.ts';
 import { useText } from '../../i18n/text.tsx';
 import css from './pipeline.module.css';
 
@@ -12,7 +14,13 @@ export const filterOf = (search: URLSearchParams): BuildFilter => ({
   before: Number(search.get('before')) || undefined,
 });
 
-export function Filters({ filter }: { filter: BuildFilter }) {
+interface FiltersProps {
+  project: string;
+  pipeline: string;
+  filter: BuildFilter;
+}
+
+export function Filters({ project, pipeline, filter }: FiltersProps) {
   const t = useText();
   const [, setSearch] = useSearchParams();
   const set = (name: 'result' | 'branch', value: string) =>
@@ -50,10 +58,25 @@ export function Filters({ filter }: { filter: BuildFilter }) {
           defaultValue={filter.branch}
           placeholder={t('pipeline.allBranches')}
           aria-label={t('pipeline.branch')}
+          list="watched"
           onBlur={(event) => event.target.value.trim() !== (filter.branch ?? '') && event.target.form?.requestSubmit()}
         />
+        <Watched project={project} pipeline={pipeline} />
       </form>
     </div>
+  );
+}
+
+/** What can be asked for; a tag or pull request by what people call it. */
+function Watched({ project, pipeline }: Omit<FiltersProps, 'filter'>) {
+  const t = useText();
+  const { data } = useQuery(watch(project, pipeline));
+  return (
+    <datalist id="watched">
+      {data?.items.map(({ branch }) => (
+        <option key={branch} value={branch} label={branchLabel(t, branch)} />
+      ))}
+    </datalist>
   );
 }
 

@@ -12,6 +12,8 @@ import { BuildsTable } from './builds-table.tsx';
 import { Filters, filterOf, Older } from './filters.tsx';
 import { RunDialog } from './run-dialog.tsx';
 import { Source } from './source.tsx';
+import { Triggers } from './triggers/triggers.tsx';
+import { TryDialog } from './try-dialog.tsx';
 
 export function PipelinePage() {
   const t = useText();
@@ -22,6 +24,7 @@ export function PipelinePage() {
   const definition = useQuery(pipeline(project, name));
   const why = useLacking(project, 'developer');
   const [running, run, close] = useDialog('run');
+  const [trying, tryFilters, endTrying] = useDialog('try');
   const newest = query.data?.items[0];
   const status: { status?: StatusName } = newest && !filter.before ? { status: statusOfRun(newest) } : {};
   return (
@@ -35,8 +38,15 @@ export function PipelinePage() {
         </Button>
       }
     >
-      <Loaded query={definition}>{(found) => <Source project={project} pipeline={found} />}</Loaded>
-      <Filters filter={filter} />
+      <Loaded query={definition}>
+        {(found) => (
+          <>
+            <Source pipeline={found} />
+            <Triggers project={project} pipeline={found} onTry={() => tryFilters()} />
+          </>
+        )}
+      </Loaded>
+      <Filters project={project} pipeline={name} filter={filter} />
       <Loaded query={query}>
         {({ items, next }) =>
           items.length === 0 ? (
@@ -53,6 +63,9 @@ export function PipelinePage() {
       </Loaded>
       {running !== null && definition.data && (
         <RunDialog project={project} pipeline={definition.data} onClose={close} />
+      )}
+      {trying !== null && definition.data && (
+        <TryDialog project={project} pipeline={definition.data} onClose={endTrying} />
       )}
     </Page>
   );

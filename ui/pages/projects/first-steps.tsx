@@ -4,14 +4,13 @@ import { useState } from 'react';
 import { useNavigate } from 'react-router';
 import { api, put } from '../../api/client.ts';
 import { useLacking, useMe } from '../../api/rights.ts';
-import type { Pipeline } from '../../api/types.ts';
 import { Button } from '../../components/button.tsx';
 import { Empty } from '../../components/empty.tsx';
-import { Choice, Field, Form, FormActions } from '../../components/form.tsx';
+import { Field, Form, FormActions } from '../../components/form.tsx';
 import { Modal, useDialog } from '../../components/modal.tsx';
-import { toPipeline } from '../../components/paths.ts';
 import { Problem } from '../../components/problem.tsx';
 import { useText } from '../../i18n/text.tsx';
+import { NewPipeline } from './new-pipeline.tsx';
 
 export function FirstSteps() {
   const t = useText();
@@ -89,47 +88,5 @@ export function FirstPipeline({ project }: { project: string }) {
       {t('first.noPipelines')}
       {shown === project && <NewPipeline project={project} onClose={close} />}
     </Empty>
-  );
-}
-
-function NewPipeline({ project, onClose }: { project: string; onClose: () => void }) {
-  const t = useText();
-  const client = useQueryClient();
-  const navigate = useNavigate();
-  const [kind, setKind] = useState<'git' | 'svn'>('git');
-  const [values, setValues] = useState({ name: 'web', url: '', branch: 'main' });
-  const set = (field: keyof typeof values) => (event: { target: HTMLInputElement }) =>
-    setValues({ ...values, [field]: event.target.value });
-  const create = useMutation({
-    mutationFn: () =>
-      put<Pipeline>(api`/projects/${project}/pipelines/${values.name}`, {
-        source: { kind, url: values.url, branches: [values.branch] },
-      }),
-    onSuccess: async ({ name }) => {
-      await client.invalidateQueries({ queryKey: ['pipelines', project] });
-      await navigate(toPipeline(project, name));
-    },
-  });
-  return (
-    <Modal title={t('first.newPipeline')} onClose={onClose}>
-      <Form onSubmit={() => create.mutate()}>
-        <Field label={t('first.pipelineName')}>
-          <input required value={values.name} onChange={set('name')} />
-        </Field>
-        <Choice label={t('first.kind')} value={kind} options={{ git: 'Git', svn: 'SVN' }} onChoose={setKind} />
-        <Field label={t('first.url')} hint={t('first.urlHint')}>
-          <input required value={values.url} onChange={set('url')} inputMode="url" />
-        </Field>
-        <Field label={t('first.branch')}>
-          <input required value={values.branch} onChange={set('branch')} />
-        </Field>
-        {create.error && <Problem error={create.error} />}
-        <FormActions>
-          <Button type="submit" look="primary" busy={create.isPending}>
-            {t('first.create')}
-          </Button>
-        </FormActions>
-      </Form>
-    </Modal>
   );
 }

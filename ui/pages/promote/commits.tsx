@@ -19,11 +19,12 @@ export function Commits({ changes }: { changes: Change[] }) {
     <Card title={t('promote.commits', { count: changes.length, authors })}>
       {changes.length === 0 && <p className="muted">{t('promote.noCommits')}</p>}
       <ul className={css.commits}>
-        {shown.map(({ revision, message, author, at }) => (
-          <li key={revision}>
+        {shown.map(({ revision, message, author, at, source }) => (
+          <li key={`${source} ${revision}`}>
             <Revision of={revision} />
             <span>{firstLine(message)}</span>
             <span className="muted small">
+              {source !== undefined && `${source} · `}
               {author} · <Ago at={at} />
             </span>
           </li>
