@@ -42,8 +42,8 @@ async function readSettings(mirror: GitMirror, entry: string): Promise<Map<strin
   if (Number(await mirror.run(['cat-file', '-s', blob])) > MAX_FILE) throw unreadable(`over ${MAX_FILE} bytes`);
   let listing: string;
   try {
-    // Read from the blob, includes are not followed.
-    listing = await mirror.run(['config', '-z', '--blob', blob, '--list']);
+    // An include would name a file of this machine.
+    listing = await mirror.run(['config', '--no-includes', '-z', '--blob', blob, '--list']);
   } catch (error) {
     // This is the fault of its author, not of the mirror.
     if (!(error instanceof GitFailure) || !/bad config/.test(error.stderr)) throw error;

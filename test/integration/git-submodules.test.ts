@@ -177,9 +177,9 @@ describe('what a .gitmodules may not say', () => {
     'file:///etc',
     '/etc',
     '../../../../../x',
-    'https://127.0.0.1#@evil.example/x',
+    '"https://127.0.0.1#@evil.example/x"',
     'https://evil.example/x',
-    '"http://127.0.0.1/x\\r"',
+    '"http://127.0.0.1/x\r"',
     '"http://127.0.0.1/\\nx"',
   ])('a URL %s', async (url) => {
     const { urlOf, asked } = await serve();
