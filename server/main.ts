@@ -6,9 +6,8 @@ import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import pino, { type Logger } from 'pino';
-import { notFound } from '../pipelines/errors.ts';
-import type { BuildRun, Run, SourceSpec } from '../pipelines/model.ts';
-import type { LogRef, Scm } from '../pipelines/ports.ts';
+import type { SourceSpec } from '../pipelines/model.ts';
+import type { Scm } from '../pipelines/ports.ts';
 import { EMBEDDED, mirrorFolder, type Runner, startRunner } from '../runner/main.ts';
 import { LocalQueue } from '../runner/queue/local.ts';
 import type { GitOptions } from '../runner/tools/git-command.ts';
@@ -16,7 +15,7 @@ import { headDigest } from '../runner/tools/registry.ts';
 import { scmFor } from '../runner/tools/scm.ts';
 import { createApp } from './app.ts';
 import { seedAdmin } from './auth/seed.ts';
-import { createVault, secretKey, type Vault } from './auth/vault.ts';
+import { createVault, secretKey } from './auth/vault.ts';
 import { BlobStore } from './blobs.ts';
 import { Bus } from './bus.ts';
 import { ClaimFactory } from './claims.ts';
@@ -27,7 +26,6 @@ import { Coordinator } from './coordinator.ts';
 import { missingFinder } from './digests.ts';
 import { DiskGuard } from './disk.ts';
 import { post } from './forge/post.ts';
-import { takeHook, takeImages } from './intake.ts';
 import { Ledger } from './ledger.ts';
 import { LogStore } from './logs.ts';
 import { createSmtpMailer } from './notify/mailer.ts';
@@ -35,32 +33,15 @@ import { messageFor } from './notify/messages.ts';
 import { createOutbox } from './notify/outbox.ts';
 import { Poller } from './poller.ts';
 import { Promoter } from './promoter.ts';
-import { queueView } from './queue-view.ts';
+import { sourceReach } from './reach.ts';
 import { Reaper } from './reaper.ts';
-import { defaultBranch, type Reach, Repository } from './repository.ts';
-import type { Services } from './services.ts';
-import { parametersAt, testSource, tryFilters } from './source-trials.ts';
+import { Repository } from './repository.ts';
 import { createStatusSender } from './statuses.ts';
 import { change, type Db, openDb, row } from './store/db.ts';
-import { eventsSince, lastEvent } from './store/events.ts';
-import { credentialsOf, furtherCredentials, openCredentials, type Pipeline, pipelineById } from './store/pipelines.ts';
-import { projectById } from './store/projects.ts';
-import { releaseOf, releasesOf, setBlocked, stacksOf } from './store/releases.ts';
-import {
-  artifactsOf,
-  build,
-  builds,
-  changesSinceGood,
-  deployment,
-  deployments,
-  runById,
-  testsOf,
-} from './store/runs.ts';
-import { stackStates } from './store/stacks.ts';
-import { pollState } from './store/watches.ts';
-import { SCM_TIMEOUT, Trigger } from './trigger.ts';
+import { Trigger } from './trigger.ts';
 import { VERSION } from './version.ts';
 import { Watcher } from './watcher.ts';
+import { servicesOf } from './wiring.ts';
 
 /** A question to a repository's server may take so long, ms. */
 const ASK_TIMEOUT = 20_000;
@@ -105,7 +86,7 @@ export function compose(config: Config, logger: Logger) {
     timeoutMs: ASK_TIMEOUT,
     instance,
   });
-  const reach = sourceReach(db, vault, config, scm);
+  const reach = sourceReach(db, vault, scm, (project, url) => mirrorFolder(config.data, project, url));
   const repository = new Repository(db, reach);
   const trigger = new Trigger({ db, ledger, repository, intakeOpen });
   const poller = new Poller({ db, ledger, repository, trigger });
@@ -115,14 +96,8 @@ export function compose(config: Config, logger: Logger) {
     clock,
     missingFinder(db, vault, (...asked) => headDigest(...asked, { caFile: config.caFile })),
   );
-  const accesses = (pipeline: Pipeline) => [
-    reach.access(pipeline),
-    ...pollState(db, pipeline.id).settings.sources.map((source) =>
-      reach.accessFurther(pipeline, source, defaultBranch(pipeline)),
-    ),
-  ];
   const { timezone } = config;
-  const watcher = new Watcher({ db, ledger, clock, poller, repository, accesses, timezone, onError });
+  const watcher = new Watcher({ db, ledger, clock, poller, repository, accesses: reach.all, timezone, onError });
   const reaper = new Reaper({ db, ledger, clock, queue, disk, onError });
   const mailer = config.smtpUrl === null ? null : createSmtpMailer(config.smtpUrl, { caFile: config.caFile });
   const messages = { db, logs, from: config.mailFrom, publicUrl: () => config.publicUrl };
@@ -146,7 +121,6 @@ export function compose(config: Config, logger: Logger) {
     statuses.kick();
   });
   return {
-    data: config.data,
     clock,
     db,
     vault,
@@ -159,6 +133,7 @@ export function compose(config: Config, logger: Logger) {
     queue,
     ledger,
     coordinator,
+    reach,
     repository,
     trigger,
     poller,
@@ -184,117 +159,10 @@ function sourceTools(options: GitOptions): (kind: SourceSpec['kind']) => Scm {
   };
 }
 
-/** Where sources are, with what they are reached, and where they are mirrored. */
-function sourceReach(db: Db, vault: Vault, config: Config, scm: (kind: SourceSpec['kind']) => Scm): Reach {
-  const cache = (pipeline: Pipeline, url: string) =>
-    mirrorFolder(config.data, projectById(db, pipeline.projectId)?.slug ?? '', url);
-  return {
-    scm,
-    access: (pipeline) => ({
-      source: pipeline.source,
-      credentials: credentialsOf(db, vault, pipeline),
-      cache: cache(pipeline, pipeline.source.url),
-    }),
-    accessFurther: (pipeline, { kind, url, branch: followed, secret }, branch) => ({
-      source: { kind, url, branches: [followed] },
-      credentials: furtherCredentials(db, vault, pipeline, { url, secret, branch }),
-      cache: cache(pipeline, url),
-    }),
-  };
-}
-
 /** Names this installation on every engine it touches. */
 function instanceId(db: Db): string {
   change(db, "INSERT OR IGNORE INTO meta (key, value) VALUES ('instance', ?)", randomUUID());
   return (row<{ value: string }>(db, "SELECT value FROM meta WHERE key = 'instance'") as { value: string }).value;
-}
-
-function servicesOf(parts: Parts): Services {
-  const { db, ledger, clock, logs, blobs, bus, coordinator, trigger, promoter, disk } = parts;
-  const { repository, poller, watcher } = parts;
-  const isOver = (ref: LogRef) => runById(db, ref.runId)?.status === 'finished';
-  return {
-    runs: {
-      build: (pipelineId, number) => build(db, pipelineId, number),
-      builds: (pipelineId, filter) => builds(db, pipelineId, filter),
-      changesSinceGood: (run) => changesSinceGood(db, run),
-      deployment: (environmentId, number) => deployment(db, environmentId, number),
-      deployments: (environmentId, page) => deployments(db, environmentId, page),
-      tests: (runId) => testsOf(db, runId),
-      artifacts: (runId) => artifactsOf(db, runId),
-      open: () => queueView(db, coordinator.runners()),
-    },
-    releases: {
-      get: (projectId, stack, version) => releaseOf(db, projectId, stack, version),
-      list: (projectId, page) => releasesOf(db, projectId, page),
-      block: (release, reason, actor) =>
-        ledger.write((tx) => setBlocked(tx.db, release.id, { by: actor.name, reason, at: clock.now() })),
-      stacksOf: (projectId) => stacksOf(db, projectId),
-    },
-    stacks: { states: (environmentId) => stackStates(db, environmentId) },
-    trigger: {
-      manual: (pipeline, request, actor) => trigger.manual(pipeline, request, actor),
-      retry: (run, actor) => trigger.retry(run, pipelineOf(db, run), actor),
-    },
-    sources: {
-      firstSight: async (pipeline) => {
-        const sight = await poller.firstSight(pipeline);
-        watcher.changed();
-        return sight;
-      },
-      branches: (pipeline) => repository.heads(pipeline, AbortSignal.timeout(SCM_TIMEOUT)),
-      revisions: async (pipeline, branch, limit) =>
-        (await repository.revisions(pipeline, branch, limit, AbortSignal.timeout(SCM_TIMEOUT))).changes,
-      parameters: (pipeline, at) => parametersAt(repository, pipeline, at),
-      test: (pipeline) => testSource((signal) => repository.heads(pipeline, signal)),
-      testNew: (project, source, credentials) =>
-        testSource((signal) => {
-          const opened = openCredentials(db, parts.vault, project.id, credentials);
-          const cache = mirrorFolder(parts.data, project.slug, source.url);
-          return parts.scm(source.kind).heads({ source, credentials: opened, cache }, signal);
-        }),
-      tryFilters: (pipeline, trial) => tryFilters(repository, pipeline, trial),
-      outlook: (pipeline) => watcher.outlook(pipeline.id),
-      hook: (pipeline, hook) => takeHook(parts, pipeline, hook),
-      imagesPushed: (pipeline, images) => takeImages(parts, pipeline, images),
-    },
-    promoter,
-    coordinator: {
-      cancel: <R extends Run>(run: R, actor: { name: string }, reason: string) =>
-        coordinator.cancel(run.id, actor.name, reason) as R,
-    },
-    logs: {
-      stat: (ref) => logs.stat(ref),
-      read: (ref, from, to) => logs.read(ref, from, to),
-      follow: (ref, from, signal) => logs.follow(ref, from, signal, () => isOver(ref)),
-      search: (ref, query, listing) => logs.search(ref, query, listing),
-      count: (ref) => logs.count(ref),
-      lines: (ref, from, to) => logs.lines(ref, from, to),
-      watch: (ref, signal) => logs.watch(ref, signal, () => isOver(ref)),
-    },
-    blobs: { stream: (sha256) => blobs.stream(sha256) },
-    events: {
-      since: (id, limit) => eventsSince(db, id, limit),
-      last: () => lastEvent(db),
-      subscribe: (listener) => bus.subscribe(listener),
-    },
-    health: {
-      ready: () => ({
-        ok: disk.open,
-        checks: {
-          database: 'ok',
-          disk: disk.open ? 'ok' : 'nearly full: new builds are not taken',
-          smtp: parts.mailer ? 'set' : 'not set',
-        },
-      }),
-    },
-  };
-}
-
-function pipelineOf(db: Db, run: BuildRun): Pipeline {
-  const pipeline = pipelineById(db, run.pipelineId);
-  if (!pipeline) throw notFound('its pipeline is gone');
-  return pipeline;
 }
 
 /** Starts everything, prints the line that says so, and resolves when the server answers. */
