@@ -106,7 +106,7 @@ export class Poller {
   }
 
   /**
-   * One look at the repository. `before`: the cursors as they were before `heads` was asked for, so that what moves meanwhile is
+   * One look at the repository; null where nothing may be built now, and so nothing was looked at. `before`: the cursors as they were before `heads` was asked for, so that what moves meanwhile is
    * not taken for older than it is.
    */
   async poll(
@@ -114,9 +114,9 @@ export class Poller {
     cause: Cause,
     signal: AbortSignal,
     given?: { before: Watch[]; heads: Head[] },
-  ): Promise<Looked> {
+  ): Promise<Looked | null> {
     const { db, trigger, repository } = this.#deps;
-    if (!trigger.intakeOpen) return NOTHING;
+    if (!trigger.intakeOpen) return null;
     const before = given?.before ?? watchesOf(db, pipeline.id);
     const heads = given
       ? given.heads.filter(({ branch }) => branchMatcher(pipeline.source.branches)(branch))

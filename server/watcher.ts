@@ -134,7 +134,8 @@ export class Watcher {
       if (now >= timing.nextSlot) this.#runSchedule(id, timing, now);
       if (timing.unannounced !== null && now >= timing.unannounced + HOOK_DELAY) this.#raiseAlert(id, timing, now);
     }
-    for (const id of quietDue(this.#deps.db, now)) this.#want(id, { cause: 'poll' });
+    for (const id of quietDue(this.#deps.db, now))
+      if (now >= (this.#timings.get(id)?.retryAt ?? 0)) this.#want(id, { cause: 'poll' });
     this.#start();
     if (now >= this.#tidyAt) {
       this.#tidyAt = now + 3_600_000;
@@ -253,7 +254,9 @@ export class Watcher {
     const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(POLL_TIMEOUT)]);
     try {
       const heads = pulses[0]?.heads;
-      const { moved } = await poller.poll(pipeline, cause, signal, heads ? { before, heads } : undefined);
+      const looked = await poller.poll(pipeline, cause, signal, heads ? { before, heads } : undefined);
+      if (looked === null) return; // the same is found again when there is room
+      const { moved } = looked;
       if (rebuild && moved.length === 0) await poller.rebuild(pipeline, signal);
       this.#probes.seen(pipeline, pulses);
       this.#succeeded(pipeline, asked, cause, moved);

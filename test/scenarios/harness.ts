@@ -80,6 +80,8 @@ export class Spine {
   readonly scm = this.scms.at(SHOP);
   readonly scripts = new Map<string, Script>();
   readonly errors: unknown[] = [];
+  /** False: the disk is nearly full. */
+  intakeOpen = true;
   /** What the registry says it no longer has. */
   missing: string[] | null = [];
   readonly db;
@@ -127,7 +129,7 @@ export class Spine {
       access({ source: { kind, url, branches: [branch] } });
     this.repository = new Repository(db, { scm: () => scms, access, accessFurther });
     const { ledger, repository } = this;
-    this.trigger = new Trigger({ db, ledger, repository, intakeOpen: () => true });
+    this.trigger = new Trigger({ db, ledger, repository, intakeOpen: () => this.intakeOpen });
     this.poller = new Poller({ db, ledger, repository, trigger: this.trigger });
     this.watcher = new Watcher({
       db,
@@ -251,8 +253,8 @@ export class Spine {
 
   /** One look at the repository, as a poll: answers how many builds came of it. */
   async poll(): Promise<number> {
-    const { builds } = await this.poller.poll(this.pipeline, 'poll', new AbortController().signal);
-    return builds.length;
+    const looked = await this.poller.poll(this.pipeline, 'poll', new AbortController().signal);
+    return looked?.builds.length ?? 0;
   }
 
   async build(): Promise<BuildRun> {

@@ -308,6 +308,32 @@ describe('when it is asked', () => {
     expect(polled() - before).toBe(10);
   });
 
+  test('what comes while the disk is full is built when there is room again', async () => {
+    await spine.defineShop(STEPS);
+    await spine.pass(61_000);
+    spine.intakeOpen = false;
+    spine.scm.commit({ 'a.txt': '1' });
+    spine.hook();
+    await spine.pass(180_000);
+    expect(made()).toEqual([]);
+    spine.intakeOpen = true;
+    await spine.pass(61_000);
+    expect(made()).toHaveLength(1);
+  });
+
+  test('a quiet period that ends while the repository is away does not ask it every second', async () => {
+    await spine.defineShop(`on: { poll: "*/10 * * * * *" }\nquiet: 30s\n${STEPS}`);
+    spine.scm.commit({ 'a.txt': '1' });
+    await spine.pass(15_000);
+    spine.scm.away = true;
+    const before = polled();
+    await spine.pass(600_000);
+    expect(polled() - before).toBeLessThan(10);
+    spine.scm.away = false;
+    await spine.pass(900_000);
+    expect(made()).toHaveLength(1);
+  });
+
   test('a wall clock that is put back does not stop it', async () => {
     await spine.defineShop(STEPS);
     await spine.pass(120_000);
