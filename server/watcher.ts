@@ -9,6 +9,7 @@ import { AppError } from '../pipelines/errors.ts';
 import type { Clock, Pulse, SourceAccess } from '../pipelines/ports.ts';
 import { nextSlots } from '../pipelines/schedule.ts';
 import { DEFAULT_POLL } from '../pipelines/watching.ts';
+import { deadline } from '../runner/tools/deadline.ts';
 import type { Ledger } from './ledger.ts';
 import type { Cause, Poller } from './poller.ts';
 import { Probes } from './probes.ts';
@@ -234,10 +235,11 @@ export class Watcher {
     const { db, clock, repository } = this.#deps;
     const asked = clock.now();
     const before = new Map(group.map(({ pipeline }) => [pipeline.id, watchesOf(db, pipeline.id)]));
-    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(POLL_TIMEOUT)]);
-    const pulses = await this.#probes.ask(
-      group.map(({ pipeline }) => pipeline),
-      (access) => repository.pulse(access, signal),
+    const pulses = await this.#within((signal) =>
+      this.#probes.ask(
+        group.map(({ pipeline }) => pipeline),
+        (access) => repository.pulse(access, signal),
+      ),
     );
     for (const look of group) {
       const { pipeline } = look;
@@ -247,17 +249,24 @@ export class Watcher {
     }
   }
 
+  /** As long as a look may take, and no longer than this watcher lives. */
+  async #within<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { signal, clear } = deadline(POLL_TIMEOUT, this.#closing.signal);
+    return work(signal).finally(clear);
+  }
+
   async #lookCloser(look: Look, pulses: Pulse[], before: ReturnType<typeof watchesOf>, asked: number): Promise<void> {
     const { poller, clock } = this.#deps;
     const { pipeline, cause, anyway, rebuild } = look;
     if (!anyway && !this.#probes.hasMoved(pipeline, pulses)) return this.#succeeded(pipeline, asked, cause, []);
-    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(POLL_TIMEOUT)]);
     try {
       const heads = pulses[0]?.heads;
-      const looked = await poller.poll(pipeline, cause, signal, heads ? { before, heads } : undefined);
+      const looked = await this.#within((signal) =>
+        poller.poll(pipeline, cause, signal, heads ? { before, heads } : undefined),
+      );
       if (looked === null) return; // the same is found again when there is room
       const { moved } = looked;
-      if (rebuild && moved.length === 0) await poller.rebuild(pipeline, signal);
+      if (rebuild && moved.length === 0) await this.#within((signal) => poller.rebuild(pipeline, signal));
       this.#probes.seen(pipeline, pulses);
       this.#succeeded(pipeline, asked, cause, moved);
       // A head that has moved may bring other times to look at it.
@@ -302,9 +311,9 @@ export class Watcher {
     const pipeline = pipelineById(this.#deps.db, id);
     if (!pipeline || this.#busy.has(id) || now < timing.retryAt) return;
     const work = async () => {
-      const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(POLL_TIMEOUT)]);
       try {
-        await this.#deps.poller.schedule(pipeline, this.#deps.timezone, now, signal);
+        const { poller, timezone } = this.#deps;
+        await this.#within((signal) => poller.schedule(pipeline, timezone, now, signal));
         timing.nextSlot = this.#nextSlot(id);
         this.#succeeded(pipeline, now, 'poll', []);
       } catch (error) {

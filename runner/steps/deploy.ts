@@ -5,6 +5,7 @@ import { createMasker } from '../../pipelines/mask.ts';
 import type { DeploymentPlan, DeployStep, ObservedService, Target } from '../../pipelines/model.ts';
 import type { RenderedStack, StackEngine, StackRef } from '../../pipelines/ports.ts';
 import { stackEngine } from '../tools/compose.ts';
+import { deadline } from '../tools/deadline.ts';
 import { engineClient } from '../tools/engine.ts';
 import { ensureFileVolume, readBlob } from '../tools/files-volume.ts';
 import { wantedReplicas } from '../tools/stack-health.ts';
@@ -24,7 +25,7 @@ export const deployStep: StepExecutor<DeployStep> = async (step, context) => {
     stack: stackOf(context),
     engine: stackEngine(plan.engine, plan.registry),
     context,
-    deadline: AbortSignal.any([context.signal, AbortSignal.timeout(patience(step, plan))]),
+    deadline: deadline(patience(step, plan), context.signal).signal,
   };
   return step.what === 'apply' ? applyRelease(deployment) : restore(deployment, previous);
 };

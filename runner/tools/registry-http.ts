@@ -4,6 +4,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { rootCertificates } from 'node:tls';
 import type { Fault } from '../../pipelines/errors.ts';
+import { deadline } from './deadline.ts';
 import { isCode } from './processes.ts';
 
 export interface RegistryOptions {
@@ -34,13 +35,14 @@ export async function httpGet(url: string, headers: Record<string, string>, opti
   const secure = url.startsWith('https:');
   const ca =
     secure && options.caFile !== null ? [...rootCertificates, await readFile(options.caFile, 'utf8')] : undefined;
-  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutMs)]);
-  return new Promise((resolve, reject) => {
+  const { signal, clear } = deadline(options.timeoutMs, options.signal);
+  const reply = new Promise<HttpReply>((resolve, reject) => {
     const request = (secure ? https : http).get(url, { headers, signal, ...(ca ? { ca } : {}) }, (response) => {
       collect(response).then(resolve, reject);
     });
     request.on('error', reject);
   });
+  return reply.finally(clear);
 }
 
 async function collect(response: http.IncomingMessage): Promise<HttpReply> {

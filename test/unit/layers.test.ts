@@ -16,7 +16,7 @@ const allowed: Record<Layer, readonly Layer[]> = {
 /** What touches neither network, files nor clock. */
 const pureLibraries = ['yaml', 'zod', 'picomatch', 'croner', 'node:path', 'node:crypto'];
 /** Pure checks of the runner that the server makes, too, before it stores something. */
-const sharedChecks = ['runner/tools/git-url.ts', 'runner/tools/svn-url.ts'];
+const sharedChecks = ['runner/tools/git-url.ts', 'runner/tools/svn-url.ts', 'runner/tools/deadline.ts'];
 /** Where implementations are wired together. */
 const roots = ['server/main.ts', 'server/doctor.ts', 'server/cli/run.ts', 'runner/main.ts'];
 
