@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isForeign } from '../../pipelines/branches.ts';
-import { RemoteError } from '../../pipelines/errors.ts';
+import { invalid, RemoteError } from '../../pipelines/errors.ts';
 import type { Head, SourceAccess } from '../../pipelines/ports.ts';
 import { allOrFirstFailure, copyFolder } from './copy-folder.ts';
 import type { Git } from './git-command.ts';
@@ -137,7 +137,9 @@ export class GitMirror {
     await this.reading(() =>
       allOrFirstFailure([
         copyFolder(this.folder, gitDir, this.git.signal),
-        this.git.local(['read-tree', '-m', '-u', revision], { folder, gitDir: this.folder, workTree }),
+        this.git
+          .local(['read-tree', '-m', '-u', revision], { folder, gitDir: this.folder, workTree })
+          .catch(refusePath),
       ]),
     );
     const config = (await readFile(join(gitDir, 'config'), 'utf8')).replace('bare = true', 'bare = false');
@@ -247,6 +249,14 @@ export class GitMirror {
     turns.set(this.folder, mine);
     return mine;
   }
+}
+
+/** A revision that brings a `.git` or `..` is the fault of its author, not of the mirror. */
+function refusePath(error: unknown): never {
+  const path = error instanceof GitFailure ? /invalid path '(.*)'/.exec(error.stderr)?.[1] : undefined;
+  throw path === undefined
+    ? error
+    : invalid(`git refuses the revision: invalid path ${JSON.stringify(path)}`, 'revision');
 }
 
 const settled = (work: Promise<unknown>): Promise<unknown> =>

@@ -191,7 +191,7 @@ describe('what a .gitmodules may not say', () => {
 
   it.each(['lib\r', 'a\nb', '.GIT/hooks', 'x/.git/y', 'git~1'])('a path %j', async (path) => {
     const { urlOf, asked } = await serve();
-    const settings = `[submodule "x"]\n\tpath = ${JSON.stringify(path)}\n\turl = ../../${nameOf(lib)}/.git\n`;
+    const settings = `[submodule "x"]\n\tpath = "${path.replace('\n', '\\n')}"\n\turl = ../../${nameOf(lib)}/.git\n`;
     const entry = `160000 commit ${headOf(lib)}\t`;
     const treeOf = (parts: string[]): string => {
       const [name = '', ...rest] = parts;
@@ -202,7 +202,10 @@ describe('what a .gitmodules may not say', () => {
     };
     const revision = app.git('commit-tree', '-m', 'hostile', treeOf(path.split('/')));
     app.git('update-ref', 'refs/heads/hostile', revision);
-    await expect(checkout(accessTo(urlOf(app)), revision)).rejects.toThrow();
+    await expect(checkout(accessTo(urlOf(app)), revision)).rejects.toMatchObject({
+      code: 'invalid',
+      message: expect.stringMatching(/control characters|invalid path/),
+    });
     expect([...asked]).toEqual([nameOf(app)]);
     expect(readdirSync(join(root, 'workspace'))).toEqual([]);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { GitFailure, redact, remoteError } from '../../runner/tools/git-errors.ts';
-import { checkBranch, checkSourceUrl, transportOf } from '../../runner/tools/git-url.ts';
+import { checkBranch, checkSourceUrl, resolveUrl, serverOf, transportOf } from '../../runner/tools/git-url.ts';
 
 describe('repository URLs', () => {
   it.each([
@@ -40,6 +40,7 @@ describe('repository URLs', () => {
     'ssh://-oProxyCommand=id@host/x',
     'ssh://%2dx@host/x',
     'git@-oProxyCommand=id:y',
+    'git@-oX:y',
     '-oX@host:y',
     'git@host:-y',
     'https://user:token@git.example.com/shop.git',
@@ -91,6 +92,35 @@ describe('repository URLs', () => {
       'ssh',
       'file',
     ]);
+  });
+});
+
+describe('URLs of submodules', () => {
+  it.each([
+    ['https://h/team/app.git', '../lib.git', 'https://h/team/lib.git'],
+    ['https://h/team/app/', '../../x/lib', 'https://h/x/lib'],
+    ['https://h/team/app.git', './lib', 'https://h/team/app.git/lib'],
+    ['https://h/app', '../../lib', null],
+    ['ssh://git@h:22/team/app', '../lib', 'ssh://git@h:22/team/lib'],
+    ['git@h:team/app.git', '../lib.git', 'git@h:team/lib.git'],
+    ['git@h:team/app.git', '../../lib.git', 'git@h:lib.git'],
+    ['git@h:/srv/app.git', '../lib.git', 'git@h:/srv/lib.git'],
+    ['git@h:app.git', '../../evil', null],
+    ['git@[::1]:app', '../lib', 'git@[::1]:lib'],
+    ['file:///srv/app', '../lib', 'file:///srv/lib'],
+    ['https://h/app', 'https://i/lib', 'https://i/lib'],
+    ['https://h/app', '..', 'https://h/'],
+  ])('of %s, %s is %s', (base, url, expected) => {
+    expect(resolveUrl(base, url)).toBe(expected);
+  });
+
+  it('two lead to the same server, or to none that is clear', () => {
+    expect(serverOf('https://Git.Example.com/x')).toEqual(serverOf('https://git.example.com:443/y'));
+    expect(serverOf('git@h:x')).toEqual(serverOf('ssh://other@h:22/y'));
+    for (const other of ['http://h/x', 'https://h:8443/x', 'ssh://h/x', 'https://h./x', 'file:///h/x'])
+      expect(serverOf(other), other).not.toEqual(serverOf('https://h/x'));
+    for (const odd of ['https://h#@i/x', 'https://h?@i/x', 'https://h%2ei/x', 'https://h,i/x', 'https://h:22:33/x'])
+      expect(serverOf(odd), odd).toBeNull();
   });
 });
 
