@@ -254,9 +254,7 @@ const source = object({
   url: checked(z.string({ error: wanted('the address of a repository') }), values.faultOfSourceUrl).describe(
     'The address of the repository.',
   ),
-  branch: z
-    .string({ error: wanted('a branch') })
-    .regex(/^[^-\s][^\s]*$/, 'expected a branch')
+  branch: checked(z.string({ error: wanted('a branch') }), values.faultOfBranch)
     .optional()
     .describe('The branch that is followed.'),
   path: path

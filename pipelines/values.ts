@@ -120,16 +120,28 @@ export function faultOfTimezone(value: string): string | null {
   }
 }
 
+const SOURCE_PROTOCOLS = ['https:', 'http:', 'ssh:', 'git:', 'svn:', 'svn+ssh:', 'file:'];
+
 /** Addresses of repositories; which of them may be reached is the server's to say. */
 export function faultOfSourceUrl(value: string): string | null {
-  const expected = 'expected an https://, http://, ssh://, svn://, svn+ssh:// or file:// address';
-  if (!URL.canParse(value) || hasControls(value)) return expected;
+  const expected = 'expected an https://, ssh://, git://, svn://, svn+ssh:// or file:// address, or git@host:path';
+  if (hasControls(value)) return expected;
+  if (isScpLike(value)) return null;
+  if (!URL.canParse(value)) return expected;
   const { protocol, username, password, hostname } = new URL(value);
-  if (!['https:', 'http:', 'ssh:', 'svn:', 'svn+ssh:', 'file:'].includes(protocol)) return expected;
+  if (!SOURCE_PROTOCOLS.includes(protocol)) return expected;
   if (password || (username && protocol.startsWith('http')))
     return 'credentials do not belong in an address: use a secret';
   return hostname.startsWith('-') || username.startsWith('-') ? expected : null;
 }
+
+/** Git's short form of ssh: `user@host:path`. */
+const isScpLike = (value: string): boolean =>
+  /^[^-@:/][^@:/]*@(\[[\da-fA-F:.]+\]|[^-@:/[\]][^@:/[\]]*):[^-]/.test(value);
+
+/** A branch, tag or SVN folder as a person writes it; what is there is the repository's to say. */
+export const faultOfBranch = (value: string): string | null =>
+  value === '' || value.startsWith('-') || /\s/.test(value) || hasControls(value) ? 'expected a branch' : null;
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const hasControls = (value: string): boolean => /[\u0000-\u001f\u007f]/.test(value);

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { AppError, invalid } from '../../pipelines/errors.ts';
 import { parsePipeline } from '../../pipelines/parse.ts';
+import type { Config } from '../config.ts';
 import * as present from '../present.ts';
 import { type Deps, type Route, route } from '../route.ts';
 import { transact } from '../store/db.ts';
@@ -88,7 +89,7 @@ function put(deps: Deps, project: Project, name: string, body: Body): Pipeline {
   const { source, file, definition, poll, hookSecret } = body;
   const { credentials, ...spec } = source;
   checkSource(spec, config);
-  checkDefinition(definition);
+  checkDefinition(definition, config);
   if (credentials && 'secret' in credentials) {
     const known = secretsOf(db, { projectId: project.id, environmentId: null }).map((secret) => secret.name);
     if (!known.includes(credentials.secret)) {
@@ -111,14 +112,23 @@ function put(deps: Deps, project: Project, name: string, body: Body): Pipeline {
   return find();
 }
 
-function checkDefinition(definition: string | null): void {
+function checkDefinition(definition: string | null, config: Config): void {
   if (definition === null) return;
   const parsed = parsePipeline(definition);
-  if (parsed.ok) return;
-  const { errors } = parsed;
-  const [first] = errors;
-  throw new AppError('invalid', `definition: line ${first?.line}: ${first?.message}`, {
-    field: 'definition',
-    extra: { errors },
-  });
+  if (!parsed.ok) {
+    const { errors } = parsed;
+    const [first] = errors;
+    throw new AppError('invalid', `definition: line ${first?.line}: ${first?.message}`, {
+      field: 'definition',
+      extra: { errors },
+    });
+  }
+  for (const [name, source] of Object.entries(parsed.file.sources ?? {})) {
+    try {
+      checkSource(source, config);
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      throw invalid(`definition: sources.${name}.url: ${error.message}`, 'definition');
+    }
+  }
 }

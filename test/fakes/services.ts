@@ -30,6 +30,8 @@ export interface FakeServices extends Services {
   queue: QueueItem[];
   /** Pipelines whose hooks were accepted, by id. */
   hooked: number[];
+  /** URLs whose connection was tested. */
+  tested: string[];
   /** What `firstSight` reports. */
   sourceError: string | null;
   publish(event: Omit<StoredEvent, 'id' | 'at'>): StoredEvent;
@@ -67,6 +69,7 @@ export function createFakeServices(db: Db): FakeServices {
     testsMade: [],
     queue: [],
     hooked: [],
+    tested: [],
     sourceError: null,
     publish(event) {
       const stored = appendEvent(db, { ...event, at: AT });
@@ -120,7 +123,10 @@ export function createFakeServices(db: Db): FakeServices {
       revisions: async () => [{ revision: REVISION, author: 'Ann', email: null, message: 'first', at: AT }],
       test: async () => ({ ok: true, error: null, branches: [{ branch: 'main', revision: REVISION }] }),
       parameters: async () => [],
-      testNew: async () => ({ ok: true, error: null, branches: [] }),
+      testNew: async (_project, source) => {
+        fake.tested.push(source.url);
+        return { ok: true, error: null, branches: [] };
+      },
       tryFilters: async () => ({ branch: 'main', items: [] }),
       outlook: () => ({ nextPoll: AT, failures: 0 }),
       imagesPushed: (pipeline, images) => {

@@ -247,9 +247,20 @@ describe('values', () => {
     'ext::sh -c x',
     '--upload-pack=x',
     'ssh://-oProxyCommand=x/y',
+    'git@-oX:y',
+    '-oX@host:y',
+    'git@host:-y',
+    '/srv/x',
+    'gopher://host/x',
   ])('source %s', (value) => {
     expect(fault(top(`sources: { conf: { kind: git, url: "${value}" } }`)).path).toBe('sources.conf.url');
   });
+  test.each(['https://host/x', 'git://host/x', 'git@host:team/x.git', 'deploy@[::1]:x', 'svn+ssh://host/x'])(
+    'source %s is fine',
+    (value) => {
+      expect(faults(top(`sources: { conf: { kind: git, url: "${value}" } }`))).toEqual([]);
+    },
+  );
 
   test('an unknown variable, with the nearest right one', () => {
     expect(fault('steps:\n  a:\n    build: {image: x, tags: ["${brnch}"]}\n')).toMatchObject({
