@@ -11,6 +11,8 @@ const ZERO = '0'.repeat(40);
 const NEW = '7c2d9e4f1b6a385d0e7c4b9f2a1d6e8c5b3f0a94';
 const PUSH = { ref: 'refs/heads/main', before: ZERO, after: NEW, deleted: false };
 
+type Headers = Record<string, string | undefined>;
+
 let slipway: Installation;
 beforeEach(async () => {
   slipway = await install();
@@ -19,6 +21,8 @@ beforeEach(async () => {
   await slipway.api('PUT', '/projects/shop/pipelines/web', { source, hookSecret: SECRET });
   await slipway.api('PUT', '/projects/shop/pipelines/other', { source, hookSecret: 'the secret of other' });
   await slipway.api('PUT', '/projects/shop/pipelines/open', { source });
+  await slipway.seedProject('bank');
+  await slipway.api('PUT', '/projects/bank/pipelines/web', { source, hookSecret: 'the secret of bank' });
 });
 afterEach(() => slipway.close());
 
@@ -29,18 +33,19 @@ const audited = () => rows<{ actor: string }>(slipway.db, "SELECT actor FROM aud
 
 async function send(
   body: string | Buffer,
-  headers: Record<string, string> = {},
-  { pipeline = 'web', kind = 'github' } = {},
+  headers: Headers = {},
+  { project = 'shop', pipeline = 'web', kind = 'github' } = {},
 ): Promise<{ status: number; body: { accepted?: boolean; message?: string; detail?: string; field?: string } }> {
-  const response = await fetch(`${slipway.url}/hooks/${kind}/shop/${pipeline}`, {
+  const all: Headers = {
+    'content-type': 'application/json',
+    'x-github-event': 'push',
+    'x-github-delivery': randomUUID(),
+    'x-hub-signature-256': `sha256=${hmac(body)}`,
+    ...headers,
+  };
+  const response = await fetch(`${slipway.url}/hooks/${kind}/${project}/${pipeline}`, {
     method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      'x-github-event': 'push',
-      'x-github-delivery': randomUUID(),
-      'x-hub-signature-256': `sha256=${hmac(body)}`,
-      ...headers,
-    },
+    headers: Object.entries(all).filter((header): header is [string, string] => header[1] !== undefined),
     body: typeof body === 'string' ? body : new Uint8Array(body),
   });
   return { status: response.status, body: (await response.json()) as never };
@@ -79,9 +84,13 @@ test('an empty or short secret is refused when it is saved', async () => {
 
 describe('is 401 without any effect, but for a line in the audit log', () => {
   const text = JSON.stringify(PUSH);
-  const none: Record<string, string> = { 'x-hub-signature-256': '' };
-  test.each<[string, Record<string, string>, { pipeline?: string; kind?: string }]>([
+  const none: Headers = { 'x-hub-signature-256': '' };
+  test.each<[string, Headers, { project?: string; pipeline?: string; kind?: string }]>([
     ['an empty signature', none, {}],
+    ['none at all', { 'x-hub-signature-256': undefined }, {}],
+    ['none, but the secret as bearer', { 'x-hub-signature-256': undefined, authorization: `Bearer ${SECRET}` }, {}],
+    ['one of another project', { 'x-hub-signature-256': `sha256=${hmac(text, 'the secret of bank')}` }, {}],
+    ['one that would be right in another project', {}, { project: 'bank' }],
     ['a short one', { 'x-hub-signature-256': 'sha256=ab' }, {}],
     ['one by SHA-1', { ...none, 'x-hub-signature': `sha1=${hmac(text, SECRET, 'sha1')}` }, {}],
     ['one of another pipeline', { 'x-hub-signature-256': `sha256=${hmac(text, 'the secret of other')}` }, {}],
@@ -110,7 +119,7 @@ describe('is 401 without any effect, but for a line in the audit log', () => {
 });
 
 describe('is refused, though it is signed', () => {
-  test.each<[string, string | Buffer, Record<string, string>, number]>([
+  test.each<[string, string | Buffer, Headers, number]>([
     ['what is not JSON', '{', {}, 422],
     ['10,000 levels of JSON', `${'['.repeat(10_000)}${']'.repeat(10_000)}`, {}, 422],
     ['a ref that is a list', JSON.stringify({ ...PUSH, ref: ['refs/heads/main'] }), {}, 422],
