@@ -1,8 +1,8 @@
 /**
- * Tells forges what became of their commits: sends what transactions left in the table `statuses`. A report is marked after it
- * was sent, so a crash in between sends that one again, which changes nothing there. Builds never wait for any of this.
+ * Tells forges what became of their commits: sends what transactions left in the table `statuses`. One that goes out twice
+ * changes nothing there.
  */
-import { AppError, messageOf } from '../pipelines/errors.ts';
+import { AppError } from '../pipelines/errors.ts';
 import type { Clock } from '../pipelines/ports.ts';
 import type { Vault } from './auth/vault.ts';
 import { type ForgeReply, type Outcome, outcomeOf, transportOutcome } from './forge/answer.ts';
@@ -12,7 +12,8 @@ import { githubStatus } from './forge/github.ts';
 import { gitlabStatus } from './forge/gitlab.ts';
 import { defaultBase, type ForgeKind, type ForgeRequest, repositoryOf, type StatusTarget } from './forge/target.ts';
 import { link } from './notify/view.ts';
-import type { Db } from './store/db.ts';
+import { createSender, retryDelay, type Sender } from './sender.ts';
+import { type Db, transact } from './store/db.ts';
 import { pipelineById, statusToken } from './store/pipelines.ts';
 import { projectById } from './store/projects.ts';
 import { runById, testsOf } from './store/runs.ts';
@@ -35,17 +36,7 @@ export interface StatusSenderOptions {
   logger: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
 }
 
-export interface StatusSender {
-  start(): void;
-  /** Looks for what is due now: call it after a transaction that added some. */
-  kick(): void;
-  /** Ends what is being sent, and resolves when nothing goes on. What was not marked is sent again at the next start. */
-  stop(): Promise<void>;
-}
-
-const PARALLEL = 4;
 const SEND_TIMEOUT = 10_000;
-const FIRST_DELAY = 10_000;
 const LAST_DELAY = 60 * 60_000;
 const GIVE_UP_AFTER = 24 * 3_600_000;
 
@@ -55,48 +46,22 @@ const BUILDERS: Record<ForgeKind, (target: StatusTarget, state: StatusRow['state
   gitea: giteaStatus,
 };
 
-export function createStatusSender(options: StatusSenderOptions): StatusSender {
+export function createStatusSender(options: StatusSenderOptions): Sender {
   const { db, clock, logger } = options;
-  /** By commit, so that no report overtakes another one that it replaces. */
-  const sending = new Map<string, Promise<void>>();
-  const stopping = new AbortController();
-  let started = false;
-  let cancelTimer = (): void => {};
-
-  function pump(): void {
-    if (!started || stopping.signal.aborted) return;
-    cancelTimer();
-    const now = clock.now();
-    const window: Window = { now, oldest: now - GIVE_UP_AFTER, ahead: LAST_DELAY };
-    for (const status of dueStatuses(db, window, 2 * PARALLEL)) {
-      if (sending.size >= PARALLEL) return;
-      const commit = `${status.pipelineId}/${status.revision}`;
-      if (!sending.has(commit))
-        sending.set(
-          commit,
-          deliver(status).finally(() => finished(commit)),
-        );
-    }
-    const next = nextStatusAt(db, window);
-    if (next !== null) cancelTimer = clock.after(Math.min(next - now, LAST_DELAY), pump);
-  }
-
-  function finished(commit: string): void {
-    sending.delete(commit);
-    pump();
-  }
-
-  async function deliver(status: StatusRow): Promise<void> {
-    const outcome = await send(options, status, stopping.signal);
-    if (stopping.signal.aborted && outcome?.kind !== 'sent') return;
-    try {
-      record(status, outcome);
-    } catch (thrown) {
-      // A full disk: it must not go out again and again.
-      logger.warn({ status: status.id, error: messageOf(thrown) }, 'the statuses cannot be written');
-      await pause(FIRST_DELAY);
-    }
-  }
+  const windowAt = (now: number): Window => ({ now, oldest: now - GIVE_UP_AFTER, ahead: LAST_DELAY });
+  return createSender<StatusRow>({
+    due: (now, limit) => dueStatuses(db, windowAt(now), limit),
+    nextAt: (now) => nextStatusAt(db, windowAt(now)),
+    // So that no report overtakes another one that it replaces.
+    keyOf: ({ pipelineId, revision }) => `${pipelineId}/${revision}`,
+    async attempt(status, signal) {
+      const outcome = await send(options, status, signal);
+      return { sent: outcome?.kind === 'sent', record: () => record(status, outcome) };
+    },
+    timeout: SEND_TIMEOUT,
+    clock,
+    logger,
+  });
 
   function record(status: StatusRow, outcome: Outcome | null): void {
     const fields = { status: status.id, run: status.runId, state: status.state };
@@ -106,53 +71,32 @@ export function createStatusSender(options: StatusSenderOptions): StatusSender {
       return;
     }
     if (outcome.kind === 'sent') {
-      markSent(db, status, now);
+      transact(db, () => markSent(db, status, now));
       logger.info(fields, 'commit status sent');
       return;
     }
     const delay = outcome.kind === 'never' ? null : delayAfter(status.attempts + 1, outcome.after);
-    markFailed(db, status, outcome.error, delay === null ? null : now + delay);
+    transact(db, () => markFailed(db, status, outcome.error, delay === null ? null : now + delay));
     logger.warn({ ...fields, error: outcome.error, retryIn: delay }, 'commit status not sent');
   }
-
-  const pause = (ms: number): Promise<void> =>
-    new Promise((resolve) => {
-      const cancel = clock.after(ms, resolve);
-      stopping.signal.addEventListener('abort', () => [cancel(), resolve()], { once: true });
-    });
-
-  return {
-    start() {
-      started = true;
-      pump();
-    },
-    kick: pump,
-    async stop() {
-      stopping.abort(new Error('shutting down'));
-      cancelTimer();
-      await Promise.all(sending.values());
-    },
-  };
 }
 
 /** Never sooner than the forge asked, as far as that is a matter of an hour. */
 const delayAfter = (attempts: number, asked: number | null): number =>
-  Math.min(Math.max(FIRST_DELAY * 2 ** (attempts - 1), asked ?? 0), LAST_DELAY);
+  Math.min(Math.max(retryDelay(attempts, LAST_DELAY), asked ?? 0), LAST_DELAY);
 
 /** Never rejects. null: there is nothing to tell any more. */
 async function send(
   { db, vault, publicUrl, post, clock }: StatusSenderOptions,
   status: StatusRow,
-  stopping: AbortSignal,
+  signal: AbortSignal,
 ): Promise<Outcome | null> {
-  const deadline = new AbortController();
-  const cancelDeadline = clock.after(SEND_TIMEOUT, () => deadline.abort(new Error('sending took too long')));
   try {
     const found = targetOf(db, vault, publicUrl(), status);
     if (found === null) return null;
     if ('error' in found) return about(found.number, { kind: 'never', error: found.error });
     const { number, kind, target } = found;
-    const outcome = await post(BUILDERS[kind](target, status.state), AbortSignal.any([stopping, deadline.signal])).then(
+    const outcome = await post(BUILDERS[kind](target, status.state), signal).then(
       (reply) => outcomeOf(kind, status.state, reply, clock.now()),
       (thrown) => transportOutcome(kind, thrown),
     );
@@ -161,8 +105,6 @@ async function send(
     // What is thrown may hold what it was given; only what was made for users is shown.
     const error = thrown instanceof AppError ? thrown.message : 'internal error';
     return { kind: 'later', error: `the commit status could not be made: ${error}`, after: null };
-  } finally {
-    cancelDeadline();
   }
 }
 

@@ -5,8 +5,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Mailer, MailMessage } from '../../pipelines/ports.ts';
 import { createSmtpMailer, type SmtpTimeouts } from '../../server/notify/mailer.ts';
 import { messageIdOf } from '../../server/notify/message-id.ts';
-import { createOutbox, type Outbox, type OutboxRow } from '../../server/notify/outbox.ts';
+import { createOutbox, type OutboxRow } from '../../server/notify/outbox.ts';
 import { composeMail } from '../../server/notify/report.ts';
+import type { Sender } from '../../server/sender.ts';
 import { change, type Db, openDb, rows } from '../../server/store/db.ts';
 import { FakeClock } from '../fakes/clock.ts';
 import { failed } from '../fixtures/mail-inputs.ts';
@@ -118,7 +119,7 @@ describe('the outbox', () => {
   let db: Db;
   let smtp: TestSmtpServer;
   let clock: FakeClock;
-  let outbox: Outbox;
+  let outbox: Sender;
   let warned: () => void;
 
   beforeEach(async () => {
@@ -136,7 +137,7 @@ describe('the outbox', () => {
     rmSync(folder, { recursive: true });
   });
 
-  function openOutbox(mailer: Mailer = createSmtpMailer(smtp.url, { caFile: null })): Outbox {
+  function openOutbox(mailer: Mailer = createSmtpMailer(smtp.url, { caFile: null })): Sender {
     const logger = { info: () => {}, warn: () => warned?.() };
     const compose = (row: OutboxRow): MailMessage =>
       message({ to: row.recipient, messageId: messageIdOf(row, 'https://ci.example.com') });

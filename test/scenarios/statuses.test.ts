@@ -6,7 +6,8 @@ import type { BuildRun } from '../../pipelines/model.ts';
 import { createVault } from '../../server/auth/vault.ts';
 import { post } from '../../server/forge/post.ts';
 import type { ForgeKind } from '../../server/forge/target.ts';
-import { createStatusSender, type StatusSender } from '../../server/statuses.ts';
+import type { Sender } from '../../server/sender.ts';
+import { createStatusSender } from '../../server/statuses.ts';
 import { rows } from '../../server/store/db.ts';
 import { savePipeline, setCredentials, setStatusToken } from '../../server/store/pipelines.ts';
 import { saveProject } from '../../server/store/projects.ts';
@@ -23,7 +24,7 @@ const vault = createVault(Buffer.alloc(32, 7));
 describe('what forges are told', () => {
   let spine: Spine;
   let forge: TestForge;
-  let senders: StatusSender[];
+  let senders: Sender[];
   let logged: { text: string; fields: Record<string, unknown> }[];
   let waiting: (() => void)[];
 
@@ -40,7 +41,7 @@ describe('what forges are told', () => {
     await forge.stop();
   });
 
-  function startSender(caFile: string | null = null): StatusSender {
+  function startSender(caFile: string | null = null): Sender {
     const log = (fields: object, text: string) => {
       logged.push({ text, fields: fields as Record<string, unknown> });
       for (const look of waiting.splice(0)) look();
