@@ -5,6 +5,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { z } from 'zod';
+import { invalid } from '../../pipelines/errors.ts';
 import { parse } from '../problem.ts';
 import { addresses, Branch, CommitId, moved, Number32, type PullRequestRef, type Reading, RefName } from './event.ts';
 import { demandStandardSignature, demandToken, fingerprint, header, isSigningKey } from './signature.ts';
@@ -37,10 +38,13 @@ export function gitLabDelivery(headers: IncomingHttpHeaders, raw: Buffer, secret
 
 const Word = z.string().max(100);
 /** Hooks of a whole installation have `event_name` for what concerns no repository. */
-const Any = z.union([
-  z.object({ object_kind: Word, project: z.unknown().optional() }),
-  z.object({ event_name: Word }).transform(({ event_name }) => ({ object_kind: event_name, project: null })),
-]);
+const Any = z.object({
+  object_kind: Word.optional(),
+  /** Of system hooks. */
+  event_name: Word.optional(),
+  project: z.unknown(),
+  repository: z.unknown(),
+});
 const Push = z.object({ ref: RefName, before: CommitId, after: CommitId });
 const MergeRequest = z.object({
   object_attributes: z.object({
@@ -55,8 +59,11 @@ const MergeRequest = z.object({
 });
 
 export function readGitLab(body: unknown): Reading {
-  const { object_kind: event, project } = parse(Any, body);
-  const repositories = addresses(project, 'git_http_url', 'git_ssh_url', 'web_url');
+  const { object_kind, event_name, project, repository } = parse(Any, body);
+  const event = object_kind ?? event_name;
+  if (event === undefined) throw invalid('object_kind: is missing', 'object_kind');
+  // Until 8.x there was no `project`.
+  const repositories = addresses(project ?? repository, 'git_http_url', 'git_ssh_url', 'web_url');
   return { event, repositories, ...readEvent(event, body) };
 }
 

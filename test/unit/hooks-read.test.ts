@@ -11,7 +11,6 @@ import { problemOf } from '../../server/problem.ts';
 const SECRET = 'correct horse 6\\battery';
 const NOW = Date.UTC(2026, 4, 4, 9, 30);
 const DELIVERY = '72d3162e-cc78-11e3-81ab-4c9367dc0958';
-const OLD = '1f0b4e7d2c5a98e3b6d40c7f1a2e5d8b9c3f6a07';
 const NEW = '7c2d9e4f1b6a385d0e7c4b9f2a1d6e8c5b3f0a94';
 const ZERO = '0'.repeat(40);
 
@@ -19,6 +18,12 @@ type Body = Record<string, unknown>;
 
 const fixture = (name: string): Body =>
   JSON.parse(readFileSync(path.join(import.meta.dirname, '../fixtures/hooks', `${name}.json`), 'utf8'));
+/** As a Gitea sent it, byte by byte, for the secret `SECRET`. */
+function recorded(name: string): { headers: IncomingHttpHeaders; raw: Buffer } {
+  const { headers, body } = fixture(`gitea/${name}`);
+  return { headers: headers as IncomingHttpHeaders, raw: Buffer.from(body as string) };
+}
+const giteaPush: Body = JSON.parse(recorded('push').raw.toString());
 const sign = (raw: string | Buffer, secret = SECRET): string => createHmac('sha256', secret).update(raw).digest('hex');
 const bytes = (body: unknown): Buffer => Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
 
@@ -55,7 +60,7 @@ const statusOf = (action: () => unknown): number | undefined => {
 
 const samples: Record<HookKind, [event: string, body: unknown]> = {
   github: ['push', fixture('github/push')],
-  gitea: ['push', fixture('gitea/push')],
+  gitea: ['push', giteaPush],
   gitlab: ['Push Hook', fixture('gitlab/push')],
   svn: ['', { repository: '/srv/svn/shop', revision: 4821 }],
 };
@@ -157,25 +162,37 @@ describe('GitHub', () => {
 });
 
 describe('Gitea', () => {
-  it('tells of a push, a deletion and a pull request', () => {
-    expect(read('gitea', 'push', fixture('gitea/push'))).toMatchObject({
-      delivery: DELIVERY,
-      kind: 'push',
-      refs: [{ ref: 'refs/heads/main', before: OLD, after: NEW }],
-    });
-    expect(read('gitea', 'delete', fixture('gitea/delete')).refs).toMatchObject([{ ref: 'refs/heads/round-up' }]);
-    expect(read('gitea', 'pull_request', fixture('gitea/pull-request')).refs).toMatchObject([
-      { number: 2, action: 'updated', ref: 'refs/pull/2/head', head: NEW, base: 'refs/heads/main', fork: false },
-    ]);
-  });
+  const MAIN = { kind: 'pushed', ref: 'refs/heads/main' };
+  const BEFORE = '3195b889e8dd58ba082927e29ddbf7aee4b4f60e';
+  const AFTER = '94b16c75cc4d8ae7a1a40c586cdafb22b8f323ce';
+  const ODD = 'refs/heads/feature/a;b$(id)';
 
-  it('takes a push that moves nothing for a test', () => {
-    const body = { ...fixture('gitea/push'), before: NEW };
-    expect(read('gitea', 'push', body)).toMatchObject({ kind: 'ping', refs: [] });
+  it.each<[string, string, object[]]>([
+    ['push', 'push', [{ ...MAIN, before: BEFORE, after: AFTER }]],
+    ['push-as-form', 'push', [{ ...MAIN, before: BEFORE, after: AFTER }]],
+    ['push-new-branch', 'push', [{ kind: 'pushed', ref: ODD, before: null }]],
+    ['push-deleted-tag', 'delete', [{ kind: 'deleted', ref: 'refs/tags/v1.0' }]],
+    ['delete', 'delete', [{ kind: 'deleted', ref: ODD, before: null }]],
+    ['create', 'other', []],
+    ['test-delivery', 'ping', []],
+    ['pull-request-opened', 'pull-request', [{ number: 1, action: 'opened', ref: 'refs/pull/1/head', fork: false }]],
+    ['pull-request-updated', 'pull-request', [{ number: 1, action: 'updated', base: 'refs/heads/main', fork: false }]],
+    ['pull-request-of-fork', 'pull-request', [{ number: 2, action: 'opened', ref: 'refs/pull/2/head', fork: true }]],
+  ])('sent %s: a %s', (name, kind, refs) => {
+    const { headers, raw } = recorded(name);
+    expect(readHook('gitea', headers, raw, SECRET, NOW)).toMatchObject({
+      kind,
+      refs,
+      repositories: expect.arrayContaining([expect.stringMatching(/\/dev\/shop\.git$/)]),
+    });
+    const wrong = { ...headers, 'x-gitea-signature': sign(raw, 'another secret') };
+    for (const at of [wrong, { ...headers, 'x-gitea-signature': undefined, 'x-hub-signature-256': undefined }])
+      expect(statusOf(() => readHook('gitea', at, raw, SECRET, NOW))).toBe(401);
+    expect(statusOf(() => readHook('gitea', headers, Buffer.concat([raw, Buffer.from(' ')]), SECRET, NOW))).toBe(401);
   });
 
   it('signs the JSON inside a form', () => {
-    const json = JSON.stringify(fixture('gitea/push'));
+    const json = JSON.stringify(giteaPush);
     const form = `payload=${encodeURIComponent(json)}`;
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
     expect(read('gitea', 'push', form, { ...headers, 'x-gitea-signature': sign(json) }).kind).toBe('push');
@@ -184,8 +201,8 @@ describe('Gitea', () => {
   });
 
   it('may be signed as GitHub signs, where its own signature is not there', () => {
-    const hub = { 'x-hub-signature-256': `sha256=${sign(bytes(fixture('gitea/push')))}` };
-    const { raw, headers } = sent('gitea', 'push', fixture('gitea/push'));
+    const hub = { 'x-hub-signature-256': `sha256=${sign(bytes(giteaPush))}` };
+    const { raw, headers } = sent('gitea', 'push', giteaPush);
     const { 'x-gitea-signature': _, ...others } = headers;
     expect(readHook('gitea', { ...others, ...hub }, raw, SECRET, NOW).kind).toBe('push');
     expect(statusOf(() => readHook('gitea', { ...headers, ...hub, 'x-gitea-signature': '' }, raw, SECRET, NOW))).toBe(
@@ -195,32 +212,56 @@ describe('Gitea', () => {
 });
 
 describe('GitLab', () => {
-  it('tells of a push, a deletion and a merge request of a fork', () => {
+  it('tells of a push, with and without the map of the project', () => {
     expect(read('gitlab', 'Push Hook', fixture('gitlab/push'))).toEqual({
       delivery: DELIVERY,
       event: 'push',
       kind: 'push',
-      refs: [{ kind: 'pushed', ref: 'refs/heads/main', before: OLD, after: NEW }],
-      repositories: [
-        'https://gitlab.example.com/acme/shop',
-        'git@gitlab.example.com:acme/shop.git',
-        'https://gitlab.example.com/acme/shop.git',
+      refs: [
+        {
+          kind: 'pushed',
+          ref: 'refs/heads/master',
+          before: '95790bf891e76fee5e1747ab589903a6a1f80f22',
+          after: 'da1560886d4f094c3e6c9ef40349f7d38b5d27d7',
+        },
       ],
+      repositories: [
+        'http://example.com/mike/diaspora',
+        'git@example.com:mike/diaspora.git',
+        'http://example.com/mike/diaspora.git',
+      ],
+    });
+    expect(read('gitlab', 'Push Hook', fixture('gitlab/push-7'))).toMatchObject({
+      refs: [{ ref: 'refs/heads/master', after: '352e6fe2ea42d394a21dc7995df2116e86bb0684' }],
+      repositories: expect.arrayContaining(['http://nodev/stridertester/privproject1.git']),
+    });
+  });
+
+  it('tells of a tag that is made and one that is deleted', () => {
+    expect(read('gitlab', 'Tag Push Hook', fixture('gitlab/tag-push'))).toMatchObject({
+      kind: 'push',
+      refs: [{ kind: 'pushed', ref: 'refs/tags/v1.0.0', before: null }],
     });
     expect(read('gitlab', 'Tag Push Hook', fixture('gitlab/tag-deleted'))).toMatchObject({
       kind: 'delete',
       refs: [{ ref: 'refs/tags/v1.0.0', before: NEW }],
     });
-    expect(read('gitlab', 'Merge Request Hook', fixture('gitlab/merge-request')).refs).toMatchObject([
-      {
-        number: 7,
-        action: 'updated',
-        ref: 'refs/merge-requests/7/head',
-        head: NEW,
-        base: 'refs/heads/main',
-        fork: true,
-      },
+  });
+
+  it('tells of a merge request, also of a fork', () => {
+    const body = fixture('gitlab/merge-request');
+    const request = {
+      number: 2,
+      action: 'updated',
+      ref: 'refs/merge-requests/2/head',
+      head: '0ab96a10266b95b4b533dcfd98738015fbe70889',
+      base: 'refs/heads/master',
+    };
+    expect(read('gitlab', 'Merge Request Hook', body).refs).toEqual([
+      { kind: 'pull-request', ...request, fork: false },
     ]);
+    Object.assign(body.object_attributes as Body, { source_project_id: 3 });
+    expect(read('gitlab', 'Merge Request Hook', body).refs).toMatchObject([{ ...request, fork: true }]);
   });
 
   it.each([
