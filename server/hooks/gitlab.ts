@@ -42,8 +42,8 @@ const Any = z.object({
   object_kind: Word.optional(),
   /** Of system hooks. */
   event_name: Word.optional(),
-  project: z.unknown(),
-  repository: z.unknown(),
+  project: z.unknown().optional(),
+  repository: z.unknown().optional(),
 });
 const Push = z.object({ ref: RefName, before: CommitId, after: CommitId });
 const MergeRequest = z.object({
