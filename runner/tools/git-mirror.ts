@@ -13,6 +13,7 @@ import { allOrFirstFailure, copyFolder } from './copy-folder.ts';
 import type { Git } from './git-command.ts';
 import { configValue } from './git-environment.ts';
 import { GitFailure } from './git-errors.ts';
+import { isCode } from './processes.ts';
 
 const BRANCHES = '+refs/heads/*:refs/remotes/origin/*';
 /** Progress is told so that a transfer is not taken for silence; a server may be a shallow clone itself. */
@@ -107,8 +108,9 @@ export class GitMirror {
     const here = async () => (await this.commits([revision])).length > 0;
     if (await here()) return;
     await this.alone(async () => {
-      if (await here()) return;
+      if (this.known().has(revision)) return; // brought by another one meanwhile
       await this.fetchHeads(branch);
+      if ((await this.headOf(branch)) === revision) this.known().add(revision);
       if (await here()) return;
       await this.fetchCommit(revision, remedy);
       if (await here()) return;
@@ -116,6 +118,17 @@ export class GitMirror {
       const other = `${revision} of ${this.git.access.source.url} is not a commit`;
       throw new RemoteError('repository', 'not-found', other);
     });
+  }
+
+  /** The commit of a branch, as far as a file of its own tells: a fetch writes one. */
+  private async headOf(branch: string): Promise<string | null> {
+    if (branch === '' || branch.startsWith('refs/')) return null; // a tag may be of something else than a commit
+    try {
+      return (await readFile(join(this.folder, localReference(branch)), 'utf8')).trim();
+    } catch (error) {
+      if (isCode(error, 'ENOENT', 'EISDIR', 'ENOTDIR')) return null;
+      throw error;
+    }
   }
 
   /** Brings branches, tags and this branch up to date. */
@@ -197,9 +210,11 @@ export class GitMirror {
   private async tidy(): Promise<void> {
     const references = await readdir(join(this.folder, 'refs'), { recursive: true });
     if (references.length > MAX_REFERENCES) await this.run(['pack-refs', '--all']);
-    const counts = await this.run(['count-objects', '-v']);
-    const count = (what: string) => Number(new RegExp(`^${what}: (\\d+)$`, 'm').exec(counts)?.[1] ?? 0);
-    if (count('count') <= MAX_LOOSE && count('packs') <= MAX_PACKS) return;
+    const objects = join(this.folder, 'objects');
+    const packs = (await readdir(join(objects, 'pack'))).filter((name) => name.endsWith('.pack')).length;
+    // As git estimates it: ids are spread evenly over 256 folders.
+    const loose = 256 * (existsSync(join(objects, '17')) ? (await readdir(join(objects, '17'))).length : 0);
+    if (loose <= MAX_LOOSE && packs <= MAX_PACKS) return;
     await this.run(['gc']);
     known.delete(this.folder);
   }

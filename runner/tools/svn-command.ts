@@ -12,7 +12,7 @@ import type { SourceCredentials } from '../../pipelines/model.ts';
 import type { SourceAccess } from '../../pipelines/ports.ts';
 import { type ExecResult, exec } from './exec.ts';
 import { redact } from './git-errors.ts';
-import { findByCookie } from './processes.ts';
+import { COOKIE, findByCookie } from './processes.ts';
 import { checkCredentials, prepare, type Surroundings, type SvnOptions } from './svn-environment.ts';
 import { isLocal, isMissing, remoteError, SvnFailure, SvnTimeout } from './svn-errors.ts';
 import { originOf } from './svn-url.ts';
@@ -129,10 +129,10 @@ export class Svn {
         command: 'svn',
         args: [...args, ...surrounding, '--', ...urls, ...paths],
         cwd: home,
-        env: { HOME: home, LC_ALL: 'C.UTF-8' },
+        // Not as the cookie of `exec`, which would look for daemons: all that svn starts is ssh, in its group.
+        env: { HOME: home, LC_ALL: 'C.UTF-8', [COOKIE]: cookie },
         ...(input === undefined ? {} : { input }),
         timeoutMs: limit.total,
-        cookie,
         maxCapture: maxAnswer.bytes,
         onOutput: (chunk, stream) => {
           if (stream === 'stdout') bytes += chunk.length;
