@@ -98,7 +98,8 @@ export class Git {
       return await this.run(args, place, { GIT_ALLOW_PROTOCOL: protocols }, { total, silence: this.options.timeoutMs });
     } catch (error) {
       if (error instanceof GitFailure && place.gitDir !== null && isDamage(error.stderr)) throw error;
-      if (error instanceof GitFailure || error instanceof GitTimeout) throw remoteError(error, this.access.source.url);
+      if (error instanceof GitFailure || error instanceof GitTimeout)
+        throw remoteError(error, this.access.source.url, this.access.credentials !== null);
       throw error;
     }
   }

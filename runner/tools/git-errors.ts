@@ -61,8 +61,14 @@ const FAULTS: [RegExp, Fault, string][] = [
   [/returned error: \d+|remote error|access denied/i, 'refused', 'the server refuses'],
 ];
 
-/** The error of a command that talked to `url`. */
-export function remoteError(failure: GitFailure | GitTimeout, url: string): RemoteError {
+/** What is said of a refusal to whoever gave no credentials (`signedIn` false). */
+export const refusalFor = (signedIn: boolean, sentence: string): string =>
+  !signedIn && /^(the server does not accept|these credentials)/.test(sentence)
+    ? 'the server asks for credentials, and none are set'
+    : sentence;
+
+/** The error of a command that talked to `url`, with credentials or without. */
+export function remoteError(failure: GitFailure | GitTimeout, url: string, signedIn: boolean): RemoteError {
   if (failure instanceof GitTimeout)
     return new RemoteError('repository', 'timeout', `the repository ${url} did not answer in time`, failure);
   const [, fault, sentence] = FAULTS.find(([pattern]) => pattern.test(failure.stderr)) ?? [
@@ -71,7 +77,12 @@ export function remoteError(failure: GitFailure | GitTimeout, url: string): Remo
     'git could not talk to it',
   ];
   const detail = fault === 'protocol' || fault === 'refused' ? lastLine(failure.stderr) : '';
-  return new RemoteError('repository', fault, `the repository ${url}: ${sentence}${detail}`, failure);
+  return new RemoteError(
+    'repository',
+    fault,
+    `the repository ${url}: ${refusalFor(signedIn, sentence)}${detail}`,
+    failure,
+  );
 }
 
 function lastLine(stderr: string): string {

@@ -105,8 +105,9 @@ export class Svn {
   private remote(error: unknown, [url = this.access.source.url]: string[]): unknown {
     const known = error instanceof SvnFailure || error instanceof SvnTimeout;
     // Externals may be elsewhere; of the source itself the URL is told as it was given.
-    const at = originOf(url) === originOf(this.access.source.url) ? this.access.source.url : url.replace(/@\w*$/, '');
-    return known ? remoteError(error, at) : error;
+    const own = originOf(url) === originOf(this.access.source.url);
+    const at = own ? this.access.source.url : url.replace(/@\w*$/, '');
+    return known ? remoteError(error, at, own && this.access.credentials !== null) : error;
   }
 
   private async run(

@@ -1,5 +1,6 @@
 /** From svn's error codes (its exit code is always 1) to an error a user can act on, without what must stay secret. */
 import { type Fault, RemoteError } from '../../pipelines/errors.ts';
+import { refusalFor } from './git-errors.ts';
 import { SSH_FAULTS } from './ssh.ts';
 import { hostOf } from './svn-url.ts';
 
@@ -64,14 +65,19 @@ export const isLocal = (failure: SvnFailure): boolean => faultOf(failure) === un
 
 const faultOf = ({ stderr }: SvnFailure) => FAULTS.find(([pattern]) => pattern.test(stderr));
 
-/** The error of a command that talked to `url`. */
-export function remoteError(failure: SvnFailure | SvnTimeout, url: string): RemoteError {
+/** The error of a command that talked to `url`, with credentials or without. */
+export function remoteError(failure: SvnFailure | SvnTimeout, url: string, signedIn: boolean): RemoteError {
   if (failure instanceof SvnTimeout)
     return new RemoteError('repository', 'timeout', `the repository ${url} did not answer in time`, failure);
   const [, fault, sentence] = redirected(failure.stderr, url) ??
     faultOf(failure) ?? [null, 'protocol' as Fault, 'svn could not talk to it'];
   const detail = fault === 'protocol' || fault === 'refused' ? lastLine(failure.stderr) : '';
-  return new RemoteError('repository', fault, `the repository ${url}: ${sentence}${detail}`, failure);
+  return new RemoteError(
+    'repository',
+    fault,
+    `the repository ${url}: ${refusalFor(signedIn, sentence)}${detail}`,
+    failure,
+  );
 }
 
 /** svn follows a redirection; that no other host is reached by it is seen to in its configuration. */

@@ -86,7 +86,7 @@ async function make(svn: Svn, folder: string, { url, revision }: Location): Prom
   try {
     await svn.transfer(['checkout', '--quiet', '--ignore-externals'], `${url}@${revision}`, folder);
   } catch (error) {
-    if (isDamage(error)) throw remoteError(error, url);
+    if (isDamage(error)) throw remoteError(error, url, svn.access.credentials !== null);
     throw error;
   }
   positions.set(folder, `${url}@${revision}`);

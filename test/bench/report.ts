@@ -44,7 +44,7 @@ export function table(rows: readonly Row[]): string {
   const head = ['work', 'bare', 'Slipway', 'figure', 'to reach', ''];
   const lines = rows.map((row) => [
     row.name,
-    row.bare ? inWords(row.bare, 'ms') : '',
+    row.bare ? inWords(row.bare, row.unit) : '',
     inWords(row.ours, row.unit),
     figure(row.figure.value, row.figure.kind),
     `≤ ${figure(row.figure.atMost, row.figure.kind)}`,

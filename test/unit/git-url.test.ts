@@ -196,7 +196,15 @@ describe('what git says, for users', () => {
     ["fatal: unable to access 'https://h/': The requested URL returned error: 503", 'refused'],
     ['something quite different', 'protocol'],
   ])('%j → %s', (stderr, fault) => {
-    expect(remoteError(new GitFailure(128, stderr), 'https://h/x')).toMatchObject({ party: 'repository', fault });
+    expect(remoteError(new GitFailure(128, stderr), 'https://h/x', true)).toMatchObject({ party: 'repository', fault });
+  });
+
+  it('whoever gave no credentials is told that some are wanted', () => {
+    const refused = (stderr: string) => remoteError(new GitFailure(128, stderr), 'https://h/x', false).message;
+    const wanted = 'the repository https://h/x: the server asks for credentials, and none are set';
+    expect(refused("fatal: could not read Username for 'https://h': terminal prompts disabled")).toBe(wanted);
+    expect(refused('git@h: Permission denied (publickey).')).toBe(wanted);
+    expect(refused('Host key verification failed.')).toContain('host key');
   });
 
   it('secrets and user information are redacted', () => {

@@ -171,6 +171,8 @@ export interface Environment {
   stacks: Stack[];
 }
 
+export type Forge = 'github' | 'gitlab' | 'gitea';
+
 export interface Pipeline {
   name: string;
   source: {
@@ -180,12 +182,16 @@ export interface Pipeline {
     submodules: boolean;
     lfs: boolean;
     hosts: string[];
+    /** The page of a revision, with `{revision}` in it. */
+    link: string | null;
     hasCredentials: boolean;
   };
   file: string;
   definition: string | null;
   poll: string | null;
   hasHookSecret: boolean;
+  /** The forge that is told the states of builds. */
+  status: { kind: Forge; url: string | null; hasToken: boolean; error: string | null } | null;
   createdAt: string;
   lastBuild: { number: number; status: Status; result: Result | null } | null;
 }

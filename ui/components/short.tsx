@@ -13,4 +13,14 @@ export const shortDigest = (digest: string): string => `@${digest.replace('sha25
 
 export const Digest = ({ of }: { of: string | null }) =>
   of === null ? <span className="muted">–</span> : <code title={of}>{shortDigest(of)}</code>;
-export const Revision = ({ of }: { of: string }) => <code title={of}>{shortRevision(of)}</code>;
+/** Linked where the source says which page it has. */
+export function Revision({ of, url }: { of: string; url?: string | undefined }) {
+  const short = <code title={of}>{shortRevision(of)}</code>;
+  return url === undefined ? (
+    short
+  ) : (
+    <a href={url} rel="noreferrer">
+      {short}
+    </a>
+  );
+}

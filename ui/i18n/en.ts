@@ -56,6 +56,22 @@ export const en = {
   'deployment.steps': 'Steps',
   'deployment.waits': 'Waits for approval',
 
+  'credentials.kept': 'As before',
+  'credentials.key': 'SSH key',
+  'credentials.knownHosts': 'Known hosts',
+  'credentials.knownHostsHint':
+    'Lines as in known_hosts. Empty: the key of the server is taken at the first contact, and only that one from then on.',
+  'credentials.none': 'Not at all',
+  'credentials.password': 'User and password',
+  'credentials.passwordOf': 'Password',
+  'credentials.privateKey': 'Private key, without a passphrase',
+  'credentials.secret': 'Secret of the project',
+  'credentials.secretHint': 'It holds a token, user:password or a private key.',
+  'credentials.secretName': 'Name of the secret',
+  'credentials.title': 'Sign in',
+  'credentials.token': 'Token',
+  'credentials.username': 'User',
+
   'dialog.cancel': 'Cancel',
   'dialog.close': 'Close',
 
@@ -94,6 +110,7 @@ export const en = {
   'first.pipelineName': 'Name',
   'first.projectName': 'Name',
   'first.slug': 'In addresses: {slug}',
+  'first.taken': 'There is a pipeline {name} already.',
   'first.url': 'Repository URL',
   'first.urlHint': 'Builds start with the first commit after this.',
 

@@ -56,6 +56,21 @@ export const zh = {
   'deployment.steps': '步骤',
   'deployment.waits': '等待审批',
 
+  'credentials.kept': '保持不变',
+  'credentials.key': 'SSH 密钥',
+  'credentials.knownHosts': '已知主机',
+  'credentials.knownHostsHint': '格式同 known_hosts。留空：首次连接时记下服务器的密钥，此后只认这一个。',
+  'credentials.none': '不登录',
+  'credentials.password': '用户名和密码',
+  'credentials.passwordOf': '密码',
+  'credentials.privateKey': '私钥（不带口令）',
+  'credentials.secret': '项目机密',
+  'credentials.secretHint': '内容为令牌、用户名:密码或私钥。',
+  'credentials.secretName': '机密的名称',
+  'credentials.title': '登录方式',
+  'credentials.token': '令牌',
+  'credentials.username': '用户名',
+
   'dialog.cancel': '取消',
   'dialog.close': '关闭',
 
@@ -94,6 +109,7 @@ export const zh = {
   'first.pipelineName': '名称',
   'first.projectName': '名称',
   'first.slug': '地址中显示为：{slug}',
+  'first.taken': '已有名为 {name} 的流水线。',
   'first.url': '仓库地址',
   'first.urlHint': '此后的第一次提交会触发构建。',
 

@@ -32,7 +32,7 @@ function ChangeLine({ change }: { change: Change }) {
             {change.source}
           </span>
         )}{' '}
-        <Revision of={change.revision} /> {firstLine(change.message) || '–'}
+        <Revision of={change.revision} url={change.url} /> {firstLine(change.message) || '–'}
       </p>
       <p className="muted small">
         {change.author ?? '–'} · <Ago at={change.at} />

@@ -11,12 +11,15 @@ import { useText } from '../../i18n/text.tsx';
 import { BuildsTable } from './builds-table.tsx';
 import { Filters, filterOf, Older } from './filters.tsx';
 import { RunDialog } from './run-dialog.tsx';
+import { SettingsDialog } from './settings-dialog.tsx';
 import { Source } from './source.tsx';
 import { Triggers } from './triggers/triggers.tsx';
 import { TryDialog } from './try-dialog.tsx';
+import { PIPELINE_WORDS } from './words.ts';
 
 export function PipelinePage() {
   const t = useText();
+  const words = useText(PIPELINE_WORDS);
   const { project = '', pipeline: name = '' } = useParams();
   const [search] = useSearchParams();
   const filter = filterOf(search);
@@ -24,6 +27,8 @@ export function PipelinePage() {
   const definition = useQuery(pipeline(project, name));
   const why = useLacking(project, 'developer');
   const [running, run, close] = useDialog('run');
+  const whyNotSet = useLacking(project, 'admin');
+  const [setting, openSettings, endSetting] = useDialog('settings');
   const [trying, tryFilters, endTrying] = useDialog('try');
   const newest = query.data?.items[0];
   const status: { status?: StatusName } = newest && !filter.before ? { status: statusOfRun(newest) } : {};
@@ -33,9 +38,14 @@ export function PipelinePage() {
       {...status}
       trail={[['/projects', project]]}
       actions={
-        <Button look="primary" why={why} onClick={() => run()}>
-          {t('pipeline.run')}
-        </Button>
+        <>
+          <Button why={whyNotSet} onClick={() => openSettings()}>
+            {words('settings.open')}
+          </Button>
+          <Button look="primary" why={why} onClick={() => run()}>
+            {t('pipeline.run')}
+          </Button>
+        </>
       }
     >
       <Loaded query={definition}>
@@ -63,6 +73,9 @@ export function PipelinePage() {
       </Loaded>
       {running !== null && definition.data && (
         <RunDialog project={project} pipeline={definition.data} onClose={close} />
+      )}
+      {setting !== null && definition.data && (
+        <SettingsDialog project={project} pipeline={definition.data} onClose={endSetting} />
       )}
       {trying !== null && definition.data && (
         <TryDialog project={project} pipeline={definition.data} onClose={endTrying} />

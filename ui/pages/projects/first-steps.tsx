@@ -32,7 +32,7 @@ export function FirstSteps() {
   );
 }
 
-function NewProject({ onClose }: { onClose: () => void }) {
+export function NewProject({ onClose }: { onClose: () => void }) {
   const t = useText();
   const client = useQueryClient();
   const navigate = useNavigate();

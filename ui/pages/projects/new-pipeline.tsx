@@ -1,10 +1,13 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
 import { api, post, put } from '../../api/client.ts';
+import { pipelines } from '../../api/queries.ts';
 import type { Head, Pipeline, SourceTest } from '../../api/types.ts';
 import { Button } from '../../components/button.tsx';
 import { ConnectionTest } from '../../components/connection-test.tsx';
+import { type Credentials, credentials, credentialsToSend } from '../../components/credentials.ts';
+import { CredentialsFields } from '../../components/credentials-fields.tsx';
 import { Choice, Field, Form, FormActions } from '../../components/form.tsx';
 import { Modal } from '../../components/modal.tsx';
 import { toPipeline } from '../../components/paths.ts';
@@ -18,20 +21,26 @@ interface Source {
   kind: Kind;
   url: string;
   branch: string;
+  credentials: Credentials;
 }
 
 export function NewPipeline({ project, onClose }: { project: string; onClose: () => void }) {
   const t = useText();
   const client = useQueryClient();
   const navigate = useNavigate();
-  const [called, setCalled] = useState('web');
-  const [source, setSource] = useState<Source>({ kind: 'git', url: '', branch: MAIN.git });
+  const [called, setCalled] = useState('');
+  // PUT would change the one of that name.
+  const taken = useQuery(pipelines(project)).data?.items.some(({ name }) => name === called);
+  const [source, setSource] = useState<Source>({
+    kind: 'git',
+    url: '',
+    branch: MAIN.git,
+    credentials: credentials('none'),
+  });
   const create = useMutation({
     mutationFn: () => {
-      const { kind, url, branch } = source;
-      return put<Pipeline>(api`/projects/${project}/pipelines/${called}`, {
-        source: { kind, url, branches: [branch] },
-      });
+      const at = api`/projects/${project}/pipelines/${called}`;
+      return put<Pipeline>(at, { source: toSend(source, source.branch) });
     },
     onSuccess: async ({ name }) => {
       await client.invalidateQueries({ queryKey: ['pipelines', project] });
@@ -42,12 +51,17 @@ export function NewPipeline({ project, onClose }: { project: string; onClose: ()
     <Modal title={t('first.newPipeline')} onClose={onClose}>
       <Form onSubmit={() => create.mutate()}>
         <Field label={t('first.pipelineName')}>
-          <input required value={called} onChange={(event) => setCalled(event.target.value)} />
+          <input required placeholder="web" value={called} onChange={(event) => setCalled(event.target.value)} />
         </Field>
         <SourceFields project={project} source={source} onChange={setSource} />
         {create.error && <Problem error={create.error} />}
         <FormActions>
-          <Button type="submit" look="primary" busy={create.isPending}>
+          <Button
+            type="submit"
+            look="primary"
+            busy={create.isPending}
+            why={taken ? t('first.taken', { name: called }) : null}
+          >
             {t('first.create')}
           </Button>
         </FormActions>
@@ -59,6 +73,13 @@ export function NewPipeline({ project, onClose }: { project: string; onClose: ()
 /** Also those that are not watched yet: one of them is to be chosen. */
 const ALL_BRANCHES = '**';
 
+const toSend = ({ kind, url, credentials }: Source, branch: string) => ({
+  kind,
+  url,
+  branches: [branch],
+  credentials: credentialsToSend(credentials),
+});
+
 interface SourceFieldsProps {
   project: string;
   source: Source;
@@ -69,8 +90,14 @@ function SourceFields({ project, source, onChange }: SourceFieldsProps) {
   const t = useText();
   const [heads, setHeads] = useState<Head[]>([]);
   const { kind, url, branch } = source;
-  const ask = () => post<SourceTest>(api`/projects/${project}/sources/test`, { kind, url, branches: [ALL_BRANCHES] });
-  const choose = (next: Kind) => onChange({ kind: next, url, branch: branch === MAIN[kind] ? MAIN[next] : branch });
+  const ask = () => post<SourceTest>(api`/projects/${project}/sources/test`, toSend(source, ALL_BRANCHES));
+  const choose = (next: Kind) =>
+    onChange({
+      kind: next,
+      url,
+      branch: branch === MAIN[kind] ? MAIN[next] : branch,
+      credentials: credentials('none'),
+    });
   return (
     <>
       <Choice label={t('first.kind')} value={kind} options={{ git: 'Git', svn: 'SVN' }} onChoose={choose} />
@@ -82,9 +109,14 @@ function SourceFields({ project, source, onChange }: SourceFieldsProps) {
           onChange={(event) => onChange({ ...source, url: event.target.value })}
         />
       </Field>
+      <CredentialsFields
+        kind={kind}
+        value={source.credentials}
+        onChange={(given) => onChange({ ...source, credentials: given })}
+      />
       {/* Another address is another question. */}
       <ConnectionTest
-        key={`${kind} ${url}`}
+        key={JSON.stringify([kind, url, source.credentials])}
         ask={ask}
         why={url === '' ? t('first.needsUrl') : null}
         onFound={({ branches }) => setHeads(branches)}

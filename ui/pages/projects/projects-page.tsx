@@ -7,6 +7,7 @@ import { toEnvironment, toPipeline } from '../../components/paths.ts';
 import { RunLine, RunList } from '../../components/run-list.tsx';
 import type { StatusName } from '../../components/status.tsx';
 import { useText } from '../../i18n/text.tsx';
+import { AddPipeline, AddProject } from './add.tsx';
 import { FirstPipeline, FirstSteps } from './first-steps.tsx';
 import css from './projects-page.module.css';
 
@@ -14,7 +15,7 @@ export function ProjectsPage() {
   const t = useText();
   const query = useQuery(projects);
   return (
-    <Page title={t('nav.projects')}>
+    <Page title={t('nav.projects')} actions={query.data?.items.length ? <AddProject /> : undefined}>
       <Loaded query={query}>
         {({ items }) =>
           items.length === 0 ? (
@@ -34,7 +35,14 @@ function ProjectCard({ project: { slug, name } }: { project: Project }) {
     <Card title={name} aside={<Environments project={slug} />}>
       <Loaded query={query}>
         {({ items }) =>
-          items.length === 0 ? <FirstPipeline project={slug} /> : <Pipelines project={slug} items={items} />
+          items.length === 0 ? (
+            <FirstPipeline project={slug} />
+          ) : (
+            <>
+              <Pipelines project={slug} items={items} />
+              <AddPipeline project={slug} />
+            </>
+          )
         }
       </Loaded>
     </Card>
@@ -75,7 +83,7 @@ function Pipelines({ project, items }: { project: string; items: Pipeline[] }) {
 }
 
 function statusOf({ lastBuild }: Pipeline): StatusName {
-  if (!lastBuild) return 'skipped';
+  if (!lastBuild) return 'unknown';
   if (lastBuild.status === 'running') return 'running';
   return lastBuild.result ?? 'queued';
 }

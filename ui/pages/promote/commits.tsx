@@ -19,9 +19,9 @@ export function Commits({ changes }: { changes: Change[] }) {
     <Card title={t('promote.commits', { count: changes.length, authors })}>
       {changes.length === 0 && <p className="muted">{t('promote.noCommits')}</p>}
       <ul className={css.commits}>
-        {shown.map(({ revision, message, author, at, source }) => (
+        {shown.map(({ revision, url, message, author, at, source }) => (
           <li key={`${source} ${revision}`}>
-            <Revision of={revision} />
+            <Revision of={revision} url={url} />
             <span>{firstLine(message)}</span>
             <span className="muted small">
               {source !== undefined && `${source} · `}
