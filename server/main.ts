@@ -10,9 +10,9 @@ import type { SourceSpec } from '../pipelines/model.ts';
 import type { Scm } from '../pipelines/ports.ts';
 import { EMBEDDED, mirrorFolder, type Runner, startRunner } from '../runner/main.ts';
 import { LocalQueue } from '../runner/queue/local.ts';
-import type { GitOptions } from '../runner/tools/git-command.ts';
 import { headDigest } from '../runner/tools/registry.ts';
 import { scmFor } from '../runner/tools/scm.ts';
+import type { ScmOptions } from '../runner/tools/scm-options.ts';
 import { createApp } from './app.ts';
 import { seedAdmin } from './auth/seed.ts';
 import { createVault, secretKey } from './auth/vault.ts';
@@ -150,7 +150,7 @@ export function compose(config: Config, logger: Logger) {
 type Parts = ReturnType<typeof compose>;
 
 /** One tool a kind of source: it keeps the turns at its mirrors. */
-function sourceTools(options: GitOptions): (kind: SourceSpec['kind']) => Scm {
+function sourceTools(options: ScmOptions): (kind: SourceSpec['kind']) => Scm {
   const made = new Map<SourceSpec['kind'], Scm>();
   return (kind) => {
     const scm = made.get(kind) ?? scmFor(kind, options);

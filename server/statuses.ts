@@ -7,8 +7,7 @@ import type { Clock } from '../pipelines/ports.ts';
 import type { Vault } from './auth/vault.ts';
 import { type ForgeReply, type Outcome, outcomeOf, transportOutcome } from './forge/answer.ts';
 import { describe } from './forge/describe.ts';
-import { giteaStatus } from './forge/gitea.ts';
-import { githubStatus } from './forge/github.ts';
+import { giteaStatus, githubStatus } from './forge/github.ts';
 import { gitlabStatus } from './forge/gitlab.ts';
 import { defaultBase, type ForgeKind, type ForgeRequest, repositoryOf, type StatusTarget } from './forge/target.ts';
 import { link } from './notify/view.ts';
@@ -131,7 +130,7 @@ function targetOf(db: Db, vault: Vault, publicUrl: string, { runId }: StatusRow)
     repository,
     sha,
     branch,
-    context: `slipway/${pipeline.name}`,
+    context: `slipway/${project}/${pipeline.name}`,
     link: link({ publicUrl }, 'p', project, pipeline.name, number),
     description: describe(run, failedTests.length),
     token,

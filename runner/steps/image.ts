@@ -6,9 +6,9 @@ import type { BuildPlan, BuiltImage, ImageStep } from '../../pipelines/model.ts'
 import { BuildFailure, type BuildOutput, baseImages, buildImage } from '../tools/build.ts';
 import { type BuildContext, buildContext } from '../tools/build-context.ts';
 import { engineClient } from '../tools/engine.ts';
+import { inParallel } from '../tools/parallel.ts';
 import { pullImage, pushTag, type RegistryAccess } from '../tools/push.ts';
 import { headDigest } from '../tools/registry.ts';
-import { inParallel } from './parallel.ts';
 import { passed, type StepContext, type StepExecutor, type StepOutcome } from './step.ts';
 import { textReader } from './workspace-files.ts';
 

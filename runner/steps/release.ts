@@ -5,10 +5,11 @@ import { type Reference, references } from '../../pipelines/compose/references.t
 import { envDefaults, readStack } from '../../pipelines/compose/stack.ts';
 import type { BuildPlan, InspectStep, ReleaseContent, ReleaseImage, ReleasePlan } from '../../pipelines/model.ts';
 import { engineClient } from '../tools/engine.ts';
+import { inParallel } from '../tools/parallel.ts';
 import { bundle } from './bundle.ts';
-import { inParallel, inTurn, type Turn } from './parallel.ts';
 import { passed, type StepContext, type StepExecutor } from './step.ts';
 import { resolveImage } from './third-party.ts';
+import { inTurn, type Turn } from './turns.ts';
 import { textReader } from './workspace-files.ts';
 
 /** Executes inspect steps of the workspace. */

@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { isForeign } from '../../pipelines/branches.ts';
 import { AppError, invalid, RemoteError } from '../../pipelines/errors.ts';
 import type { Head, SourceAccess } from '../../pipelines/ports.ts';
-import { inParallel } from '../steps/parallel.ts';
 import { emptyFolder } from './copy-folder.ts';
 import { type Git, withGit } from './git-command.ts';
-import type { GitOptions } from './git-environment.ts';
 import { fetchLfs } from './git-lfs.ts';
 import { GitMirror } from './git-mirror.ts';
 import { accessToSubmodule, checkPlace, readSubmodules, type Submodule } from './git-submodules.ts';
 import { checkSourceUrl } from './git-url.ts';
+import { inParallel } from './parallel.ts';
+import type { ScmOptions } from './scm-options.ts';
 
 /** Submodules in submodules, counted from the source. */
 const MAX_DEPTH = 5;
@@ -31,7 +31,7 @@ interface Tree {
 
 /** What the trees of one checkout have in common. */
 interface Checkout {
-  options: GitOptions;
+  options: ScmOptions;
   source: SourceAccess['source'];
   /** Of a pull request: a stranger may have written what is checked out. */
   foreign: boolean;
@@ -41,7 +41,7 @@ interface Checkout {
 
 /** Fills an empty folder; after a failure it is empty again. */
 export async function checkOut(
-  options: GitOptions,
+  options: ScmOptions,
   access: SourceAccess,
   at: Head,
   into: string,
@@ -58,7 +58,7 @@ export async function checkOut(
 
 /** Gives `work` the mirror of the repository, and once more a new one where the first shows damage. */
 export function withMirror<T>(
-  options: GitOptions,
+  options: ScmOptions,
   access: SourceAccess,
   signal: AbortSignal,
   work: (mirror: GitMirror, git: Git) => Promise<T>,

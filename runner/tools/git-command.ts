@@ -10,11 +10,10 @@ import { simpleGit } from 'simple-git';
 import { AppError } from '../../pipelines/errors.ts';
 import type { SourceCredentials } from '../../pipelines/model.ts';
 import type { SourceAccess } from '../../pipelines/ports.ts';
-import { checkCredentials, type GitOptions, prepare } from './git-environment.ts';
+import { checkCredentials, prepare } from './git-environment.ts';
 import { GitFailure, GitTimeout, isDamage, redact, remoteError } from './git-errors.ts';
 import { COOKIE, killByCookie } from './processes.ts';
-
-export type { GitOptions };
+import type { ScmOptions } from './scm-options.ts';
 
 /** Where a command works: `folder` is its current one, `gitDir` its repository, null for none. */
 export interface Place {
@@ -37,7 +36,7 @@ const UNSAFE = { allowUnsafeAskPass: true, allowUnsafeSshCommand: true, allowUns
  * Throws `invalid` where the credentials do not fit the URL.
  */
 export async function withGit<T>(
-  options: GitOptions,
+  options: ScmOptions,
   access: SourceAccess,
   signal: AbortSignal,
   use: (git: Git) => Promise<T>,
@@ -53,13 +52,13 @@ export async function withGit<T>(
 
 export class Git {
   readonly access: SourceAccess;
-  private readonly options: GitOptions;
+  private readonly options: ScmOptions;
   readonly signal: AbortSignal;
   private readonly home: string;
   private readonly env: Record<string, string>;
 
   constructor(
-    options: GitOptions,
+    options: ScmOptions,
     access: SourceAccess,
     signal: AbortSignal,
     home: string,

@@ -7,18 +7,8 @@ import type { SourceCredentials } from '../../pipelines/model.ts';
 import type { SourceAccess } from '../../pipelines/ports.ts';
 import { cleanEnvironment } from './exec.ts';
 import { transportOf } from './git-url.ts';
+import type { ScmOptions } from './scm-options.ts';
 import { writeSshConfig } from './ssh.ts';
-
-export interface GitOptions {
-  /** Whether `file://` repositories may be used. */
-  allowFile: boolean;
-  /** An intranet's own CA, trusted besides the machine's. */
-  caFile: string | null;
-  /** A question to a server may take so long; so may, while much is transferred, each pause. */
-  timeoutMs: number;
-  /** Of this installation: the first part of the cookie that git processes bear. */
-  instance?: string;
-}
 
 /** Throws `invalid` (field `source.credentials`) where the credentials are of no use for the URL. */
 export function checkCredentials({ source, credentials }: SourceAccess): void {
@@ -41,7 +31,7 @@ export function checkCredentials({ source, credentials }: SourceAccess): void {
 
 /** Fills the private folder; answers the environment that all commands share. */
 export async function prepare(
-  options: GitOptions,
+  options: ScmOptions,
   access: SourceAccess,
   home: string,
 ): Promise<Record<string, string>> {
@@ -65,7 +55,7 @@ export async function prepare(
  * Takes the place of the user's ~/.gitconfig; the programs git starts on this machine obey it, too. Nothing is forced to
  * disk, since mirrors and workspaces can be had again. What is fetched stays a pack: few files, for every checkout copies them.
  */
-function configuration(options: GitOptions): string {
+function configuration(options: ScmOptions): string {
   const ca =
     options.caFile === null ? '' : `\tsslCAInfo = ${configValue(options.caFile)}\n\tsslCAPath = /etc/ssl/certs\n`;
   return `[core]
@@ -119,7 +109,7 @@ export const userOf = (
   'token' in credentials ? { username: 'x-access-token', password: credentials.token } : credentials;
 
 async function sshEnvironment(
-  options: GitOptions,
+  options: ScmOptions,
   access: SourceAccess,
   home: string,
 ): Promise<Record<string, string>> {

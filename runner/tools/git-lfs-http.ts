@@ -6,13 +6,14 @@ import { rootCertificates } from 'node:tls';
 import { type Fault, RemoteError } from '../../pipelines/errors.ts';
 import type { SourceAccess } from '../../pipelines/ports.ts';
 import { secretsOf } from './git-command.ts';
-import { type GitOptions, userOf } from './git-environment.ts';
+import { userOf } from './git-environment.ts';
 import { redact } from './git-errors.ts';
 import { transportError } from './registry-http.ts';
+import type { ScmOptions } from './scm-options.ts';
 
 export interface LfsHttp {
   access: SourceAccess;
-  options: GitOptions;
+  options: ScmOptions;
   signal: AbortSignal;
 }
 

@@ -7,12 +7,12 @@ import { constants, type Stats } from 'node:fs';
 import { chmod, copyFile, lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { invalid } from '../../pipelines/errors.ts';
-import { inParallel } from '../steps/parallel.ts';
 import type { Git } from './git-command.ts';
-import type { GitOptions } from './git-environment.ts';
 import { askDownloads, type Download, endpointOf, type LfsObject, saveObject } from './git-lfs-api.ts';
 import type { LfsHttp } from './git-lfs-http.ts';
 import { mirrorFolder } from './git-mirror.ts';
+import { inParallel } from './parallel.ts';
+import type { ScmOptions } from './scm-options.ts';
 
 /** A pointer is shorter, see https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md */
 const MAX_POINTER = 1024;
@@ -30,7 +30,7 @@ interface Pointer extends LfsObject {
 }
 
 /** Replaces the pointers in a checkout by the files they mean. Throws `invalid` and `RemoteError`. */
-export async function fetchLfs(git: Git, folder: string, options: GitOptions): Promise<void> {
+export async function fetchLfs(git: Git, folder: string, options: ScmOptions): Promise<void> {
   const place = { folder, gitDir: join(folder, '.git') };
   const tracked = await git.local(['ls-files', '-z', '--cached', '--', ':(attr:filter=lfs)'], place);
   const paths = tracked.split('\0').filter(Boolean);

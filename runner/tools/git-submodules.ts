@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { invalid } from '../../pipelines/errors.ts';
 import type { SourceSpec } from '../../pipelines/model.ts';
 import type { SourceAccess } from '../../pipelines/ports.ts';
-import type { GitOptions } from './git-environment.ts';
 import { GitFailure } from './git-errors.ts';
 import type { GitMirror } from './git-mirror.ts';
 import { checkSourceUrl, resolveUrl, serverOf } from './git-url.ts';
+import type { ScmOptions } from './scm-options.ts';
 import { MAX_FILE } from './source-file.ts';
 
 const FIELD = 'source.submodules';
@@ -76,7 +76,7 @@ const unreadable = (why: string) => invalid(`.gitmodules cannot be read: ${why}`
  * `.gitmodules`, who would else read whatever they may read. What was fetched with them is then not to be had either.
  */
 export function accessToSubmodule(
-  { options, source, foreign: stranger }: { options: GitOptions; source: SourceSpec; foreign: boolean },
+  { options, source, foreign: stranger }: { options: ScmOptions; source: SourceSpec; foreign: boolean },
   parent: SourceAccess,
   submodule: Submodule,
 ): SourceAccess {
@@ -91,7 +91,7 @@ export function accessToSubmodule(
 }
 
 /** Absolute and allowed. */
-function urlOf(options: GitOptions, source: SourceSpec, parentUrl: string, submodule: Submodule): string {
+function urlOf(options: ScmOptions, source: SourceSpec, parentUrl: string, submodule: Submodule): string {
   if (submodule.url === null) throw invalid('.gitmodules does not say from where to fetch it', FIELD);
   const url = resolveUrl(parentUrl, submodule.url);
   if (url === null) throw invalid('its relative URL climbs out of the server', FIELD);

@@ -6,22 +6,22 @@ import type { Change, External } from '../../pipelines/model.ts';
 import type { Head, Pulse, Scm, SourceAccess } from '../../pipelines/ports.ts';
 import { checkOut, withMirror } from './git-checkout.ts';
 import { withGit } from './git-command.ts';
-import type { GitOptions } from './git-environment.ts';
 import { GitFailure } from './git-errors.ts';
 import { LOG_FORMAT, parseLog } from './git-log.ts';
 import { type GitMirror, localReference } from './git-mirror.ts';
 import { checkBranch, checkSourceUrl } from './git-url.ts';
+import type { ScmOptions } from './scm-options.ts';
 import { SharedQuestions } from './shared-questions.ts';
 import { checkPath, KeptFiles, MAX_FILE } from './source-file.ts';
 
 const FULL = /^([0-9a-f]{40}|[0-9a-f]{64})$/;
 
 export class GitScm implements Scm {
-  private readonly options: GitOptions;
+  private readonly options: ScmOptions;
   private readonly files = new KeptFiles();
   private readonly listings = new SharedQuestions<string>();
 
-  constructor(options: GitOptions) {
+  constructor(options: ScmOptions) {
     this.options = options;
   }
 

@@ -1,9 +1,9 @@
 import type { SourceSpec } from '../../pipelines/model.ts';
 import type { Scm } from '../../pipelines/ports.ts';
 import { GitScm } from './git.ts';
-import type { GitOptions } from './git-environment.ts';
+import type { ScmOptions } from './scm-options.ts';
 import { SvnScm } from './svn.ts';
 
 /** The implementation for a kind of source. */
-export const scmFor = (kind: SourceSpec['kind'], options: GitOptions): Scm =>
+export const scmFor = (kind: SourceSpec['kind'], options: ScmOptions): Scm =>
   kind === 'git' ? new GitScm(options) : new SvnScm(options);

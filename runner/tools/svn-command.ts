@@ -13,7 +13,8 @@ import type { SourceAccess } from '../../pipelines/ports.ts';
 import { type ExecResult, exec } from './exec.ts';
 import { redact } from './git-errors.ts';
 import { COOKIE, findByCookie } from './processes.ts';
-import { checkCredentials, prepare, type Surroundings, type SvnOptions } from './svn-environment.ts';
+import type { ScmOptions } from './scm-options.ts';
+import { checkCredentials, prepare, type Surroundings } from './svn-environment.ts';
 import { isLocal, isMissing, remoteError, SvnFailure, SvnTimeout } from './svn-errors.ts';
 import { originOf } from './svn-url.ts';
 
@@ -29,7 +30,7 @@ const MAX_ANSWER = 64 * 1024 * 1024;
  * Throws `invalid` where the credentials do not fit the URL.
  */
 export async function withSvn<T>(
-  options: SvnOptions,
+  options: ScmOptions,
   access: SourceAccess,
   signal: AbortSignal,
   use: (svn: Svn) => Promise<T>,
@@ -46,12 +47,12 @@ export async function withSvn<T>(
 
 export class Svn {
   readonly access: SourceAccess;
-  readonly options: SvnOptions;
+  readonly options: ScmOptions;
   readonly signal: AbortSignal;
   private readonly home: string;
   private readonly prepared = new Map<string, Promise<Surroundings>>();
 
-  constructor(options: SvnOptions, access: SourceAccess, signal: AbortSignal, home: string) {
+  constructor(options: ScmOptions, access: SourceAccess, signal: AbortSignal, home: string) {
     this.options = options;
     this.access = access;
     this.signal = signal;

@@ -3,11 +3,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { invalid } from '../../pipelines/errors.ts';
 import type { SourceAccess } from '../../pipelines/ports.ts';
-import type { GitOptions } from './git-environment.ts';
+import type { ScmOptions } from './scm-options.ts';
 import { writeSshConfig } from './ssh.ts';
 import { hostOf, schemeOf } from './svn-url.ts';
-
-export type SvnOptions = GitOptions;
 
 /** What every command begins with and gets on its standard input. */
 export interface Surroundings {
@@ -33,7 +31,7 @@ export function checkCredentials({ source, credentials }: SourceAccess): void {
 
 /** Fills the private folder `home`, for commands to the server of `url`. Over HTTP no other host is reached. */
 export async function prepare(
-  options: SvnOptions,
+  options: ScmOptions,
   access: SourceAccess,
   url: string,
   home: string,
@@ -76,7 +74,7 @@ exclusive-locking = true
  * svn follows redirections, and would give the password to whichever host asks: so all hosts but this one are behind a proxy
  * that does not exist.
  */
-function serverConfiguration({ caFile, timeoutMs }: SvnOptions, host: string): string {
+function serverConfiguration({ caFile, timeoutMs }: ScmOptions, host: string): string {
   return `[global]
 http-timeout = ${Math.max(1, Math.ceil(timeoutMs / 1000))}
 http-auth-types = basic;digest

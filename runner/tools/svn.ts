@@ -5,13 +5,13 @@ import { AppError, invalid, RemoteError } from '../../pipelines/errors.ts';
 import type { Change, External } from '../../pipelines/model.ts';
 import type { Head, Pulse, Scm, SourceAccess } from '../../pipelines/ports.ts';
 import { emptyFolder } from './copy-folder.ts';
+import type { ScmOptions } from './scm-options.ts';
 import { SharedQuestions } from './shared-questions.ts';
 import { checkPath, KeptFiles, MAX_FILE } from './source-file.ts';
 import { type Info, infoOf, lookAt, parseProperties } from './svn-answers.ts';
 import { findHeads } from './svn-branches.ts';
 import { type Svn, withSvn } from './svn-command.ts';
 import { Externals } from './svn-definitions.ts';
-import type { SvnOptions } from './svn-environment.ts';
 import { isMissing } from './svn-errors.ts';
 import { checkExternal } from './svn-externals.ts';
 import { parseLog, toChange } from './svn-log.ts';
@@ -21,7 +21,7 @@ import { checkOut } from './svn-working-copy.ts';
 const DECIMAL = /^[1-9]\d{0,9}$/;
 
 export class SvnScm implements Scm {
-  private readonly options: SvnOptions;
+  private readonly options: ScmOptions;
   private readonly files = new KeptFiles();
   private readonly questions = new SharedQuestions<Info>();
   private readonly listings = new SharedQuestions<Head[]>();
@@ -29,7 +29,7 @@ export class SvnScm implements Scm {
   /** URLs of repositories by source; renewed by every pulse. */
   private readonly roots = new Map<string, string>();
 
-  constructor(options: SvnOptions) {
+  constructor(options: ScmOptions) {
     this.options = options;
   }
 

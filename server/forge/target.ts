@@ -29,6 +29,14 @@ export interface ForgeRequest {
   body: string;
 }
 
+/** A request with a JSON body: what all forges have in common. */
+export const jsonRequest = (url: string, headers: Record<string, string>, body: object): ForgeRequest => ({
+  method: 'POST',
+  url,
+  headers: { accept: 'application/json', 'content-type': 'application/json', 'user-agent': 'slipway', ...headers },
+  body: JSON.stringify(body),
+});
+
 interface Place {
   /** `scheme://host[:port]` of the web pages. */
   web: string;

@@ -47,11 +47,7 @@ needs(
 
   const dialog = () => page.getByRole('dialog');
   const see = (text: string | RegExp) => page.getByText(text).first().waitFor();
-  /** By the beginning of its label, for a hint may follow. */
-  const field = (label: string) =>
-    dialog()
-      .getByLabel(new RegExp(`^${label}`))
-      .and(page.locator('textarea, input:not([type=radio], [type=checkbox])'));
+  const field = (label: string) => dialog().getByLabel(label, { exact: true });
   const fill = (label: string, text: string) => field(label).fill(text);
   const press = (name: string) => page.getByRole('button', { name, exact: true }).click();
 

@@ -106,7 +106,7 @@ describe('what forges are told', () => {
     await spine.finished(passing);
     await forge.accepted(2);
     const link = 'https://ci.example/p/shop/web/1';
-    const rest = { path: `${at}${passing.revision}`, context: 'slipway/web', link };
+    const rest = { path: `${at}${passing.revision}`, context: 'slipway/shop/web', link };
     expect(forge.statuses).toMatchObject([
       { ...rest, state: 'pending', description: '#1 is queued' },
       { ...rest, state: 'success', description: expect.stringMatching(/^#1 passed in /) },

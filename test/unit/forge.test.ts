@@ -2,8 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { BuildRun, Step } from '../../pipelines/model.ts';
 import { outcomeOf, transportOutcome } from '../../server/forge/answer.ts';
 import { describe as describeBuild, stateOf } from '../../server/forge/describe.ts';
-import { giteaStatus } from '../../server/forge/gitea.ts';
-import { githubStatus } from '../../server/forge/github.ts';
+import { giteaStatus, githubStatus } from '../../server/forge/github.ts';
 import { gitlabStatus } from '../../server/forge/gitlab.ts';
 import { type CommitState, defaultBase, repositoryOf, type StatusTarget } from '../../server/forge/target.ts';
 
@@ -13,7 +12,7 @@ const target: StatusTarget = {
   repository: ['acme', 'shop'],
   sha: SHA,
   branch: 'main',
-  context: 'slipway/web',
+  context: 'slipway/shop/web',
   link: 'https://ci.example/p/shop/web/12',
   description: '#12 passed in 20 s',
   token: 't0ken',
@@ -73,7 +72,7 @@ describe('requests', () => {
   test('GitHub', () => {
     expect(githubStatus({ ...target, base: 'https://github.com' }, 'success')).toMatchInlineSnapshot(`
       {
-        "body": "{"state":"success","target_url":"https://ci.example/p/shop/web/12","description":"#12 passed in 20 s","context":"slipway/web"}",
+        "body": "{"state":"success","target_url":"https://ci.example/p/shop/web/12","description":"#12 passed in 20 s","context":"slipway/shop/web"}",
         "headers": {
           "accept": "application/vnd.github+json",
           "authorization": "Bearer t0ken",
@@ -93,7 +92,7 @@ describe('requests', () => {
   test('GitLab', () => {
     expect(gitlabStatus({ ...target, repository: ['acme', 'web', 'shop'] }, 'failure')).toMatchInlineSnapshot(`
       {
-        "body": "{"state":"failed","ref":"main","name":"slipway/web","target_url":"https://ci.example/p/shop/web/12","description":"#12 passed in 20 s"}",
+        "body": "{"state":"failed","ref":"main","name":"slipway/shop/web","target_url":"https://ci.example/p/shop/web/12","description":"#12 passed in 20 s"}",
         "headers": {
           "accept": "application/json",
           "content-type": "application/json",
@@ -116,7 +115,7 @@ describe('requests', () => {
   test('Gitea', () => {
     expect(giteaStatus({ ...target, base: 'https://tools.example/git' }, 'pending')).toMatchInlineSnapshot(`
       {
-        "body": "{"state":"pending","target_url":"https://ci.example/p/shop/web/12","description":"#12 passed in 20 s","context":"slipway/web"}",
+        "body": "{"state":"pending","target_url":"https://ci.example/p/shop/web/12","description":"#12 passed in 20 s","context":"slipway/shop/web"}",
         "headers": {
           "accept": "application/json",
           "authorization": "token t0ken",

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { inParallel, inTurn } from '../../runner/steps/parallel.ts';
+import { inTurn } from '../../runner/steps/turns.ts';
+import { inParallel } from '../../runner/tools/parallel.ts';
 
 const never = new AbortController().signal;
 

@@ -1,15 +1,28 @@
 /** Fields with their labels, and the row of buttons below them. */
-import { type ReactNode, useId } from 'react';
+import { cloneElement, type ReactElement, type ReactNode, useId } from 'react';
 import css from './form.module.css';
 
-export function Field({ label, hint, children }: { label: string; hint?: string; children: ReactNode }) {
+interface FieldProps {
+  label: string;
+  /** Read out after the label, as its description. */
+  hint?: string;
+  /** The control. */
+  children: ReactElement<{ id?: string; 'aria-describedby'?: string }>;
+}
+
+export function Field({ label, hint, children }: FieldProps) {
+  const id = useId();
+  const described = hint === undefined ? {} : { 'aria-describedby': `${id}hint` };
   return (
-    // biome-ignore lint/a11y/noLabelWithoutControl: the control is among the children
-    <label className={css.field}>
-      <span>{label}</span>
-      {children}
-      {hint && <span className={css.hint}>{hint}</span>}
-    </label>
+    <div className={css.field}>
+      <label htmlFor={id}>{label}</label>
+      {cloneElement(children, { id, ...described })}
+      {hint !== undefined && (
+        <span id={`${id}hint`} className={css.hint}>
+          {hint}
+        </span>
+      )}
+    </div>
   );
 }
 
