@@ -5,7 +5,12 @@ export default defineConfig({
   test: {
     projects: [
       {
-        test: { name: 'fast', include: ['test/{unit,contract,scenarios}/**/*.test.ts'], testTimeout: 30_000 },
+        test: {
+          name: 'fast',
+          include: ['test/{unit,contract,scenarios}/**/*.test.ts'],
+          testTimeout: 30_000,
+          maxWorkers: '100%',
+        },
       },
       {
         test: {
