@@ -27,6 +27,8 @@ export interface Change {
   at: number;
   /** Paths touched, where known; capped. */
   files?: string[];
+  /** Whether it touched more paths than `files` lists. */
+  moreFiles?: boolean;
   /** The further source it is of, as the pipeline file calls it; left out for the pipeline's own. */
   source?: string;
   /** Its page, by the template of its source. */

@@ -76,27 +76,32 @@ export type Filters = Pick<NonNullable<PipelineFile['on']>, 'branches' | 'paths'
 
 /**
  * Why these changes (newest first) of a branch start no build, as a sentence; null where they do. One change that passes is
- * enough for paths and authors; the message is that of the newest.
+ * enough for paths and authors, and where there are `more` than these, one of those may; the message is that of the newest.
  */
-export function whyNotBuilt(on: Filters | undefined, branch: string, changes: readonly Change[]): string | null {
+export function whyNotBuilt(
+  on: Filters | undefined,
+  branch: string,
+  changes: readonly Change[],
+  more = false,
+): string | null {
   if (!on) return null;
   if (on.branches && !matchesBranch(on.branches, branch))
     return `on.branches: ${branchLabel(branch)} is none of ${list(on.branches)}`;
-  const paths = pathsOf(changes);
+  const paths = more ? null : pathsOf(changes);
   if (on.paths && paths !== null && !paths.some((path) => matchesAny(on.paths ?? [], path)))
     return `on.paths: no change in ${list(on.paths)}`;
   const [newest] = changes;
   if (on.message !== undefined && newest && !matchesMessage(on.message, newest.message))
     return `on.message: the message does not pass ${on.message}`;
   const { authors } = on;
-  if (authors && changes.length > 0 && !changes.some((change) => isBy(authors, change)))
+  if (authors && !more && changes.length > 0 && !changes.some((change) => isBy(authors, change)))
     return `on.authors: ${newest?.author ?? 'nobody known'} is none of ${list(authors)}`;
   return null;
 }
 
 /** All paths that changed; null where some are not known. */
 export function pathsOf(changes: readonly Change[]): string[] | null {
-  if (changes.length === 0 || changes.some((change) => change.files === undefined)) return null;
+  if (changes.length === 0 || changes.some(({ files, moreFiles }) => files === undefined || moreFiles)) return null;
   return [...new Set(changes.flatMap((change) => change.files ?? []))];
 }
 

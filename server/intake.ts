@@ -43,6 +43,6 @@ export function takeImages({ ledger, watcher }: IntakeDeps, { id }: Pipeline, im
       return takeDelivery(tx.db, id, { delivery, event: IMAGE_PUSHED }, tx.now);
     }).length;
   });
-  if (taken > 0) watcher.hooked(id, { rebuild: true });
+  if (taken > 0) watcher.hooked(id);
   return taken;
 }

@@ -13,6 +13,7 @@ import { LocalQueue } from '../runner/queue/local.ts';
 import { headDigest } from '../runner/tools/registry.ts';
 import { scmFor } from '../runner/tools/scm.ts';
 import type { ScmOptions } from '../runner/tools/scm-options.ts';
+import { endTransfers } from '../runner/tools/transfers.ts';
 import { createApp } from './app.ts';
 import { seedAdmin } from './auth/seed.ts';
 import { createVault, secretKey } from './auth/vault.ts';
@@ -236,6 +237,7 @@ async function stop(parts: Parts, server: Server, runner: Promise<Runner | null>
   await parts.watcher.close();
   parts.reaper.close();
   await (await runner)?.close();
+  await endTransfers();
   await parts.outbox.stop();
   await parts.statuses.stop();
   parts.coordinator.close();

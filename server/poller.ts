@@ -5,27 +5,32 @@ import type { BuildRun } from '../pipelines/model.ts';
 import type { Head } from '../pipelines/ports.ts';
 import { type Slot, slotsAfter } from '../pipelines/schedule.ts';
 import { watchSettings, whyNotBuilt } from '../pipelines/watching.ts';
-import type { Ledger } from './ledger.ts';
+import type { Ledger, Tx } from './ledger.ts';
 import { addressOf, defaultBranch, defaultHead, type Repository } from './repository.ts';
 import type { Db } from './store/db.ts';
-import type { Pipeline } from './store/pipelines.ts';
+import { hasSameSource, type Pipeline } from './store/pipelines.ts';
 import { lastSlotAt } from './store/slots.ts';
 import {
   forgetBranch,
+  isQuietOver,
   moveSource,
   notePoll,
   noteSettings,
   noteSight,
   pollState,
   quietOf,
+  quietsOf,
+  settle,
   sourceCursor,
   type Watch,
   waitQuietly,
   watchesOf,
+  watchOf,
 } from './store/watches.ts';
 import { KEPT_SLOTS, type Trigger } from './trigger.ts';
 
 const FIRST_SIGHT = 5_000;
+const LATE = 'the repository has not answered within 5 seconds: it is tried again, and a large one is being fetched';
 /** A branch that never comes to rest is built all the same, after so many quiet periods. */
 const MOST_QUIET_PERIODS = 10;
 
@@ -36,9 +41,20 @@ export interface Looked {
   builds: BuildRun[];
   /** Branches (or further sources) that had moved, built or not. */
   moved: string[];
+  /** Whether any of them was not known yet to have moved, and no hook has told of it. */
+  unannounced: boolean;
+  /** Whether others were faster, or the source has changed: then it is looked at again. */
+  overtaken: boolean;
 }
 
-const NOTHING: Looked = { builds: [], moved: [] };
+const NOTHING: Looked = { builds: [], moved: [], unannounced: false, overtaken: false };
+
+const together = (one: Looked, other: Looked): Looked => ({
+  builds: [...one.builds, ...other.builds],
+  moved: [...one.moved, ...other.moved],
+  unannounced: one.unannounced || other.unannounced,
+  overtaken: one.overtaken || other.overtaken,
+});
 
 export interface PollerDeps {
   db: Db;
@@ -60,7 +76,8 @@ export class Poller {
     try {
       const signal = AbortSignal.timeout(FIRST_SIGHT);
       const heads = await repository.heads(pipeline, signal);
-      if (!this.#isNoted(pipeline)) await this.#note(pipeline, heads, signal);
+      if (this.#isNoted(pipeline)) await this.#noteDefinition(pipeline, heads, signal);
+      else await this.#note(pipeline, heads, signal);
       ledger.write((tx) => notePoll(tx.db, pipeline.id, null, tx.now));
       if (defaultHead(pipeline, heads)) return { warning: null };
       const wanted = defaultBranch(pipeline);
@@ -68,9 +85,10 @@ export class Poller {
         warning: `the repository has no branch ${wanted} (source.branches): nothing is built before there is one`,
       };
     } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      ledger.write((tx) => notePoll(db, pipeline.id, error.message, tx.now));
-      return { warning: error.message };
+      const warning = isTimeout(error) ? LATE : error instanceof AppError ? error.message : null;
+      if (warning === null) throw error;
+      ledger.write((tx) => notePoll(db, pipeline.id, warning, tx.now));
+      return { warning };
     }
   }
 
@@ -80,14 +98,28 @@ export class Poller {
   }
 
   async #note(pipeline: Pipeline, heads: Head[], signal: AbortSignal): Promise<void> {
+    const noted = await this.#noteDefinition(pipeline, heads, signal, (tx) =>
+      noteSight(tx.db, pipeline.id, pipeline.source, heads, tx.now),
+    );
+    if (noted) await this.#noteSources(pipeline, signal);
+  }
+
+  /** What the file says of time and sources; false where the pipeline has another source by now. */
+  async #noteDefinition(
+    pipeline: Pipeline,
+    heads: Head[],
+    signal: AbortSignal,
+    before: (tx: Tx) => void = () => {},
+  ): Promise<boolean> {
     const { ledger, repository } = this.#deps;
     const head = defaultHead(pipeline, heads);
     const definition = head && (await repository.definition(pipeline, head, signal));
-    ledger.write((tx) => {
-      noteSight(tx.db, pipeline.id, pipeline.source, heads, tx.now);
+    return ledger.write((tx) => {
+      if (!hasSameSource(tx.db, pipeline)) return false;
+      before(tx);
       if (definition?.ok) noteSettings(tx.db, pipeline.id, watchSettings(definition.file), tx.now);
+      return true;
     });
-    await this.#noteSources(pipeline, signal);
   }
 
   /** Further sources that were never seen are taken note of; one that is away is seen later. */
@@ -123,13 +155,25 @@ export class Poller {
       : await repository.heads(pipeline, signal);
     if (!this.#isNoted(pipeline)) {
       await this.#note(pipeline, heads, signal);
-      return NOTHING;
+      // Of branches that were known before, some may have moved.
+      return { ...NOTHING, overtaken: true };
     }
-    for (const { branch } of before)
-      if (!heads.some((head) => head.branch === branch)) forgetBranch(db, pipeline.id, branch);
+    if (!this.#forgetAllBut(pipeline, heads, before)) return { ...NOTHING, overtaken: true };
     const looked = await this.#movedHeads(pipeline, heads, before, cause, signal);
-    const further = await this.#movedSources(pipeline, heads, looked, cause, signal);
-    return { builds: [...looked.builds, ...further.builds], moved: [...looked.moved, ...further.moved] };
+    return together(looked, await this.#movedSources(pipeline, heads, looked, cause, signal));
+  }
+
+  /** Branches that are gone, and waits for heads that have moved back. False where the pipeline has another source by now. */
+  #forgetAllBut(pipeline: Pipeline, heads: readonly Head[], before: readonly Watch[]): boolean {
+    const { id } = pipeline;
+    return this.#deps.ledger.write((tx) => {
+      if (!hasSameSource(tx.db, pipeline)) return false;
+      for (const { branch } of before)
+        if (!heads.some((head) => head.branch === branch)) forgetBranch(tx.db, id, branch);
+      const moved = new Set(movedSince(before, heads).map(({ branch }) => branch));
+      for (const { branch } of quietsOf(tx.db, id)) if (!moved.has(branch)) settle(tx.db, id, branch);
+      return true;
+    });
   }
 
   /** One branch that cannot be read does not keep the others from being built; the first failure is told afterwards. */
@@ -140,45 +184,53 @@ export class Poller {
     cause: Cause,
     signal: AbortSignal,
   ): Promise<Looked> {
-    const cursors = new Map(before.map((watch) => [watch.branch, watch.revision]));
-    const moved = heads.filter((head) => cursors.get(head.branch) !== head.revision);
-    const builds: BuildRun[] = [];
+    const watches = new Map(before.map((watch) => [watch.branch, watch]));
+    let looked = NOTHING;
     const failures: unknown[] = [];
-    for (const head of moved) {
+    for (const head of movedSince(before, heads)) {
       try {
-        const run = await this.#movedHead(pipeline, head, cursors.get(head.branch) ?? null, cause, signal);
-        if (run) builds.push(run);
+        looked = together(looked, await this.#movedHead(pipeline, head, watches.get(head.branch), cause, signal));
       } catch (error) {
         signal.throwIfAborted();
         failures.push(error);
       }
     }
     if (failures.length > 0) throw failures[0];
-    return { builds, moved: moved.map(({ branch }) => branch) };
+    return looked;
   }
 
   async #movedHead(
     pipeline: Pipeline,
     head: Head,
-    cursor: string | null,
+    watch: Watch | undefined,
     cause: Cause,
     signal: AbortSignal,
-  ): Promise<BuildRun | null> {
-    const { repository, trigger } = this.#deps;
+  ): Promise<Looked> {
+    const { db, repository, trigger } = this.#deps;
+    const waiting = quietOf(db, pipeline.id, head.branch);
+    const moved: Looked = {
+      ...NOTHING,
+      moved: [head.branch],
+      unannounced: cause === 'poll' && waiting?.revision !== head.revision,
+    };
     const definition = await repository.definition(pipeline, head, signal);
     const quiet = definition.ok ? definition.file.quiet : undefined;
-    if (quiet !== undefined && !this.#hasSettled(pipeline, head, quiet, cause)) return null;
-    const sighting = await repository.look(pipeline, { head, newest: true, cursor }, signal);
+    if (quiet !== undefined && !this.#hasSettled(pipeline, head, quiet, cause)) return moved;
+    const known = { cursor: watch?.revision ?? null, built: watch?.built ?? null };
+    const sighting = await repository.look(pipeline, { head, newest: true, ...known }, signal);
     const on = sighting.definition.ok ? sighting.definition.file.on : undefined;
-    const leftOut = whyNotBuilt(on, head.branch, await repository.fresh(sighting, signal)) !== null;
-    return trigger.moved(sighting, cause, leftOut);
+    const { changes, more } = await repository.fresh(sighting, signal);
+    const leftOut = whyNotBuilt(on, head.branch, changes, more) !== null;
+    const run = trigger.moved(sighting, waiting?.cause ?? cause, leftOut);
+    if (run === 'overtaken') return { ...moved, overtaken: true };
+    return run === 'left out' ? moved : { ...moved, builds: [run] };
   }
 
   /** Whether the head has been the same for the quiet period; the wait begins, or begins anew, where it has not. */
   #hasSettled({ id }: Pipeline, head: Head, quiet: number, cause: Cause): boolean {
     return this.#deps.ledger.write((tx) => {
       const waiting = quietOf(tx.db, id, head.branch);
-      if (waiting?.revision === head.revision) return waiting.dueAt <= tx.now;
+      if (waiting?.revision === head.revision) return isQuietOver(waiting, tx.now);
       const firstAt = waiting?.firstAt ?? tx.now;
       const dueAt = Math.min(tx.now + quiet, firstAt + MOST_QUIET_PERIODS * quiet);
       if (dueAt <= tx.now) return true;
@@ -210,15 +262,21 @@ export class Poller {
         await this.#noteSources(pipeline, signal);
       return NOTHING;
     }
-    const sighting = await repository.look(pipeline, { head, newest: true, cursor: head.revision }, signal);
+    const built = watchOf(db, pipeline.id, head.branch)?.built ?? null;
+    const sighting = await repository.look(pipeline, { head, newest: true, cursor: head.revision, built }, signal);
     const run = trigger.sourcesMoved(sighting, cause);
-    return { builds: run ? [run] : [], moved: moved.map(({ name }) => name) };
+    return {
+      builds: run === 'overtaken' ? [] : [run],
+      moved: moved.map(({ name }) => name),
+      unannounced: cause === 'poll',
+      overtaken: run === 'overtaken',
+    };
   }
 
-  /** Builds the head of the first branch, though nothing has moved: an image that it is made with has. */
-  async rebuild(pipeline: Pipeline, signal: AbortSignal): Promise<BuildRun> {
+  /** Builds the head of the first branch, though nothing has moved: an image that it is made with has, before `until`. */
+  async rebuild(pipeline: Pipeline, until: number, signal: AbortSignal): Promise<BuildRun> {
     const { repository, trigger } = this.#deps;
-    return trigger.again(await repository.look(pipeline, await repository.find(pipeline, {}, signal), signal));
+    return trigger.again(await repository.look(pipeline, await repository.find(pipeline, {}, signal), signal), until);
   }
 
   /** Builds what the schedule has due. */
@@ -234,6 +292,13 @@ export class Poller {
     return trigger.scheduled(sighting, due);
   }
 }
+
+const movedSince = (before: readonly Watch[], heads: readonly Head[]): Head[] => {
+  const cursors = new Map(before.map((watch) => [watch.branch, watch.revision]));
+  return heads.filter((head) => cursors.get(head.branch) !== head.revision);
+};
+
+const isTimeout = (error: unknown): boolean => error instanceof Error && error.name === 'TimeoutError';
 
 /** The slots that are due, oldest first; after a long absence only the newest of them. */
 function newestSlots(cron: string, zone: string, since: number, now: number): Slot[] {

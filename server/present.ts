@@ -134,6 +134,7 @@ export const change = (c: Change): Shown<'Change'> => ({
   message: c.message,
   at: time(c.at),
   ...(c.files ? { files: c.files } : {}),
+  ...(c.moreFiles ? { moreFiles: true } : {}),
   ...(c.source === undefined ? {} : { source: c.source }),
   ...(c.url === undefined ? {} : { url: c.url }),
 });

@@ -1,4 +1,5 @@
 /** Which pipelines look at the same repository, so that one question answers them all; and what it answered last. */
+import { AppError, RemoteError } from '../pipelines/errors.ts';
 import type { Pulse, SourceAccess } from '../pipelines/ports.ts';
 import type { Pipeline } from './store/pipelines.ts';
 
@@ -7,6 +8,13 @@ const keyOf = ({ source, credentials }: SourceAccess): string => {
   const references = source.branches.filter((pattern) => pattern.replace(/^!/, '').startsWith('refs/'));
   return JSON.stringify([source.kind, source.url, references, credentials]);
 };
+
+/** Stands for the pulse of a further source that has none: looking closer tells why. */
+const AWAY: Pulse = { root: '', mark: 'away', heads: null };
+
+/** Whether the server as a whole is away, and need not be asked about another place on it. */
+const isEverywhere = (error: unknown): boolean =>
+  !(error instanceof AppError) || (error instanceof RemoteError && ['unreachable', 'timeout'].includes(error.fault));
 
 export class Probes {
   readonly #accesses: (pipeline: Pipeline) => SourceAccess[];
@@ -59,8 +67,9 @@ export class Probes {
     const askOnce = (access: SourceAccess): Promise<Pulse> => {
       const root = this.#rootOf(access);
       const before = asked.get(root);
-      const answer = before ?? put(access);
-      asked.set(root, answer);
+      // What is wrong may be so of the other's place in the repository alone.
+      const answer = before?.catch((error: unknown) => (isEverywhere(error) ? before : put(access))) ?? put(access);
+      asked.set(root, before ?? answer);
       return answer.then((pulse) => {
         this.#roots.set(keyOf(access), pulse.root);
         return pulse;
@@ -68,7 +77,10 @@ export class Probes {
     };
     const answers = pipelines.map(async (pipeline): Promise<[number, Pulse[] | Error]> => {
       try {
-        return [pipeline.id, await Promise.all(this.#accesses(pipeline).map(askOnce))];
+        const [own, ...further] = this.#accesses(pipeline).map(askOnce);
+        // A further source that is away keeps nobody from seeing that the pipeline's own has moved.
+        const others = Promise.all(further.map((each) => each.catch(() => AWAY)));
+        return [pipeline.id, [...(own ? [await own] : []), ...(await others)]];
       } catch (error) {
         return [pipeline.id, error instanceof Error ? error : new Error(String(error))];
       }

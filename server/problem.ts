@@ -46,6 +46,8 @@ export function problemOf(error: unknown): Problem | null {
     const field = error.field === undefined ? {} : { field: error.field };
     return problem(STATUS[error.code], error.code, error.message, { ...error.extra, ...field });
   }
+  if (error instanceof Error && error.name === 'TimeoutError')
+    return problem(STATUS.remote, 'remote', 'a server that was asked did not answer in time: try again');
   if (error instanceof IllegalMove) return problem(409, 'conflict', error.message);
   if (error instanceof MediaTypeError) return problem(415, 'unsupported', error.message);
   return fromLibrary(error);

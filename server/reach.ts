@@ -1,4 +1,5 @@
 /** Where sources are, with what they are reached, and where they are mirrored. */
+import { conflict } from '../pipelines/errors.ts';
 import type { SourceSpec } from '../pipelines/model.ts';
 import type { Scm, SourceAccess } from '../pipelines/ports.ts';
 import type { Vault } from './auth/vault.ts';
@@ -7,6 +8,7 @@ import type { Db } from './store/db.ts';
 import {
   credentialsOf,
   furtherCredentials,
+  hasSameSource,
   openCredentials,
   type Pipeline,
   type StoredCredentials,
@@ -28,16 +30,21 @@ export function sourceReach(
   mirrorFolder: (project: string, url: string) => string,
 ): SourceReach {
   const cache = ({ projectId }: Pipeline, url: string) => mirrorFolder(projectById(db, projectId)?.slug ?? '', url);
+  /** Credentials are read as they are now: they must not go to where the source was before. */
+  const unchanged = (pipeline: Pipeline): Pipeline => {
+    if (hasSameSource(db, pipeline)) return pipeline;
+    throw conflict(`the source of pipeline ${pipeline.name} was changed meanwhile: try again`);
+  };
   const reach: SourceReach = {
     scm,
     access: (pipeline) => ({
       source: pipeline.source,
-      credentials: credentialsOf(db, vault, pipeline),
+      credentials: credentialsOf(db, vault, unchanged(pipeline)),
       cache: cache(pipeline, pipeline.source.url),
     }),
     accessFurther: (pipeline, { kind, url, branch: followed, secret }, branch) => ({
       source: { kind, url, branches: [followed] },
-      credentials: furtherCredentials(db, vault, pipeline, { url, secret, branch }),
+      credentials: furtherCredentials(db, vault, unchanged(pipeline), { url, secret, branch }),
       cache: cache(pipeline, url),
     }),
     all: (pipeline) => [

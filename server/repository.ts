@@ -9,7 +9,7 @@ import { type Definition, readDefinition } from './definition.ts';
 import type { Db } from './store/db.ts';
 import type { Pipeline } from './store/pipelines.ts';
 import { builds } from './store/runs.ts';
-import { pollState, sourceCursor, watchesOf, watchOf } from './store/watches.ts';
+import { pollState, sourceCursor, watchesOf } from './store/watches.ts';
 
 /** Changes listed with a build; where there are more, the build says so. */
 export const MAX_CHANGES = 200;
@@ -26,8 +26,9 @@ export interface Found {
   head: Head;
   /** Whether `head.revision` is the newest of its branch. */
   newest: boolean;
-  /** The branch's cursor; null where it had none. */
+  /** The branch's cursor, and up to where its builds list its changes; null where it had none. */
   cursor: string | null;
+  built: string | null;
 }
 
 /** A revision that may become a build, with all that is read of it. */
@@ -37,6 +38,8 @@ export interface Sighting extends Found {
   /** What no build of the branch lists yet, newest first; those of further sources bear their names. */
   changes: Change[];
   moreChanges: boolean;
+  /** Whether its own changes are listed only because no build of the branch has been made. */
+  first: boolean;
   externals: External[];
   sources: PlannedSource[];
   /** Cursors of the further sources, which `changes` start from. */
@@ -48,6 +51,9 @@ export const addressOf = ({ kind, url, branch }: Pick<FurtherSource, 'kind' | 'u
   JSON.stringify([kind, url, branch]);
 
 export const defaultBranch = (pipeline: Pipeline): string => pipeline.source.branches[0] ?? 'main';
+/** Whether the branch is the first one named, or one that it means where it is a pattern. */
+export const isDefault = (pipeline: Pipeline, branch: string): boolean =>
+  branch === defaultBranch(pipeline) || matchesAny([defaultBranch(pipeline)], branch);
 export const defaultHead = (pipeline: Pipeline, heads: readonly Head[]): Head | undefined =>
   heads.find(({ branch }) => branch === defaultBranch(pipeline)) ??
   heads.find(({ branch }) => matchesAny([defaultBranch(pipeline)], branch));
@@ -83,11 +89,12 @@ export class Repository {
         ? defaultHead(pipeline, heads)
         : heads.find(({ branch }) => branch === request.branch);
     if (!head) throw unknownBranch(request.branch ?? defaultBranch(pipeline), heads);
-    const cursor = watches.find(({ branch }) => branch === head.branch)?.revision ?? null;
-    if (request.revision === undefined) return { head, newest: true, cursor };
+    const watch = watches.find(({ branch }) => branch === head.branch);
+    const known = { cursor: watch?.revision ?? null, built: watch?.built ?? null };
+    if (request.revision === undefined) return { head, newest: true, ...known };
     const access = this.#reach.access(pipeline);
     const revision = await this.#scm(pipeline).resolve(access, head.branch, request.revision, signal);
-    return { head: { branch: head.branch, revision }, newest: revision === head.revision, cursor };
+    return { head: { branch: head.branch, revision }, newest: revision === head.revision, ...known };
   }
 
   async definition(pipeline: Pipeline, at: Head, signal: AbortSignal): Promise<Definition> {
@@ -112,23 +119,26 @@ export class Repository {
     const text = await this.definition(pipeline, head, signal);
     const { definition, sources } = await this.#pinned(pipeline, head, text, signal);
     const sourceCursors = Object.fromEntries(sources.map((each) => [each.name, this.#sourceCursor(pipeline, each)]));
-    const [own, further, externals] = await Promise.all([
-      this.#changes(pipeline, head, newest, signal),
-      newest && head.branch === defaultBranch(pipeline)
-        ? this.#furtherChanges(pipeline, sources, sourceCursors, signal)
-        : [],
+    const [{ own, first }, further, externals] = await Promise.all([
+      this.#changes(pipeline, found, signal),
+      newest && isDefault(pipeline, head.branch) ? this.#furtherChanges(pipeline, sources, sourceCursors, signal) : [],
       this.#scm(pipeline).externals(this.#reach.access(pipeline), head, signal),
     ]);
     const changes = [...own, ...further].slice(0, MAX_CHANGES);
     const moreChanges = own.length + further.length > MAX_CHANGES;
-    return { ...found, pipeline, definition, changes, moreChanges, externals, sources, sourceCursors };
+    return { ...found, pipeline, definition, changes, moreChanges, first, externals, sources, sourceCursors };
   }
 
   /** What has come since the cursor: the filters judge that, and not what an earlier poll has left out already. */
-  async fresh({ pipeline, head, changes, cursor }: Sighting, signal: AbortSignal): Promise<Change[]> {
+  async fresh(
+    { pipeline, head, changes, moreChanges, cursor, built }: Sighting,
+    signal: AbortSignal,
+  ): Promise<{ changes: Change[]; more: boolean }> {
     const own = changes.filter(({ source }) => source === undefined);
-    if (cursor === null || cursor === watchOf(this.#db, pipeline.id, head.branch)?.built) return own;
-    return this.#log(pipeline, head, [{ branch: head.branch, revision: cursor }], MAX_CHANGES, signal);
+    if (cursor === null || cursor === built) return { changes: own, more: moreChanges };
+    const since = [{ branch: head.branch, revision: cursor }];
+    const fresh = await this.#log(pipeline, head, since, MAX_CHANGES + 1, signal);
+    return { changes: fresh, more: fresh.length > MAX_CHANGES };
   }
 
   /** The further sources that the watch settings name, at their present heads, with what is wrong left out. */
@@ -205,19 +215,20 @@ export class Repository {
   // ---- changes -------------------------------------------------------------------------------------------------------
 
   /** One more than are listed, where there are more. */
-  async #changes(pipeline: Pipeline, head: Head, newest: boolean, signal: AbortSignal): Promise<Change[]> {
-    if (!newest) return this.#log(pipeline, head, [], 1, signal);
-    const changes = await this.#log(pipeline, head, this.#listed(pipeline, head.branch), MAX_CHANGES + 1, signal);
-    const first = changes.length === 0 && builds(this.#db, pipeline.id, { branch: head.branch, limit: 1 }).length === 0;
-    return first ? this.#log(pipeline, head, [], 1, signal) : changes;
-  }
-
-  /** What the branch's builds list already; of a branch never seen, what other watched branches have. */
-  #listed(pipeline: Pipeline, branch: string): Head[] {
-    const watches = watchesOf(this.#db, pipeline.id);
-    const own = watches.find((watch) => watch.branch === branch);
-    if (own?.built) return [{ branch, revision: own.built }];
-    return watches.filter((watch) => watch.branch !== branch);
+  async #changes(
+    pipeline: Pipeline,
+    { head, newest, built }: Found,
+    signal: AbortSignal,
+  ): Promise<{ own: Change[]; first: boolean }> {
+    if (!newest) return { own: await this.#log(pipeline, head, [], 1, signal), first: false };
+    // What the branch's builds list already; of a branch never seen, what other watched branches have.
+    const listed =
+      built === null
+        ? watchesOf(this.#db, pipeline.id).filter(({ branch }) => branch !== head.branch)
+        : [{ branch: head.branch, revision: built }];
+    const own = await this.#log(pipeline, head, listed, MAX_CHANGES + 1, signal);
+    const first = own.length === 0 && isFirst(this.#db, pipeline, head.branch);
+    return { own: first ? await this.#log(pipeline, head, [], 1, signal) : own, first };
   }
 
   async #log(pipeline: Pipeline, to: Head, not: Head[], limit: number, signal: AbortSignal): Promise<Change[]> {
@@ -230,6 +241,10 @@ export class Repository {
     return this.#reach.scm(pipeline.source.kind);
   }
 }
+
+/** Whether no build of the branch has been made. */
+export const isFirst = (db: Db, { id }: Pipeline, branch: string): boolean =>
+  builds(db, id, { branch, limit: 1 }).length === 0;
 
 const linkOf = (template: string, { revision }: Change): string => template.replaceAll('{revision}', revision);
 

@@ -12,8 +12,9 @@ export async function testSource(heads: (signal: AbortSignal) => Promise<SourceT
   try {
     return { ok: true, error: null, branches: await heads(AbortSignal.timeout(SCM_TIMEOUT)) };
   } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    return { ok: false, error: messageOf(error), branches: [] };
+    const late = error instanceof Error && error.name === 'TimeoutError';
+    if (!late && !(error instanceof AppError)) throw error;
+    return { ok: false, error: late ? 'the repository did not answer in time' : messageOf(error), branches: [] };
   }
 }
 

@@ -13,10 +13,11 @@ import { pathsOf, watchSettings } from '../pipelines/watching.ts';
 import { releaseRefusal } from './coordinator.ts';
 import { definitionOrThrow } from './definition.ts';
 import type { Ledger, Tx } from './ledger.ts';
-import { addressOf, defaultBranch, type Repository, type Sighting } from './repository.ts';
+import { addressOf, isDefault, isFirst, type Repository, type Sighting } from './repository.ts';
 import type { Actor, BuildRequest } from './services.ts';
 import type { Db } from './store/db.ts';
-import type { Pipeline } from './store/pipelines.ts';
+import { noteRebuilt } from './store/deliveries.ts';
+import { hasSameSource, type Pipeline } from './store/pipelines.ts';
 import { projectById, registryOf } from './store/projects.ts';
 import { idempotent, nextNumber, queuedBuilds, rememberKey, runById } from './store/runs.ts';
 import { noteSlotRun, trimSlots, writeSlot } from './store/slots.ts';
@@ -32,6 +33,9 @@ export interface TriggerDeps {
   repository: Repository;
   intakeOpen(): boolean;
 }
+
+/** Somebody else has moved a cursor, or changed the source, since the repository was asked: it is to be asked once more. */
+export type Overtaken = 'overtaken';
 
 interface Cause {
   trigger: TriggerKind;
@@ -82,36 +86,33 @@ export class Trigger {
     if (run.status !== 'finished') throw conflict(`build ${run.number} is ${run.status}: cancel it first, or wait`);
     this.#requireIntake();
     const head = { branch: run.branch, revision: run.revision };
-    const found = { head, newest: false, cursor: null };
+    const found = { head, newest: false, cursor: null, built: null };
     const sighting = await this.#deps.repository.look(pipeline, found, AbortSignal.timeout(SCM_TIMEOUT));
     definitionOrThrow(sighting.definition);
     const cause: Cause = { trigger: 'retry', requestedBy: actor.name, parameters: run.parameters };
     return this.#deps.ledger.write((tx) => this.#insert(tx, { ...sighting, changes: [], moreChanges: false }, cause));
   }
 
-  /**
-   * A head that has moved is built, or where a filter leaves it out, only taken note of. Null where nothing was built, also
-   * where somebody else has moved the cursor meanwhile.
-   */
-  moved(sighting: Sighting, cause: 'poll' | 'hook', leftOut: boolean): BuildRun | null {
+  /** A head that has moved is built, or where a filter leaves it out, only taken note of. */
+  moved(sighting: Sighting, cause: 'poll' | 'hook', leftOut: boolean): BuildRun | 'left out' | Overtaken {
     const { pipeline, head, cursor } = sighting;
     return this.#deps.ledger.write((tx) => {
-      if ((watchOf(tx.db, pipeline.id, head.branch)?.revision ?? null) !== cursor) return null;
+      if (!hasSameSource(tx.db, pipeline) || !isUnmoved(tx.db, sighting)) return 'overtaken';
       if (leftOut) {
         moveCursor(tx.db, pipeline.id, head, cursor, tx.now);
         settle(tx.db, pipeline.id, head.branch);
         this.#noteSettings(tx, sighting);
-        return null;
+        return 'left out';
       }
       return this.#insert(tx, sighting, this.#byItself(sighting, cause));
     });
   }
 
-  /** Further sources have moved, while the head has not: null where a build has taken their changes meanwhile. */
-  sourcesMoved(sighting: Sighting, cause: 'poll' | 'hook'): BuildRun | null {
+  /** Further sources have moved, while the head has not. */
+  sourcesMoved(sighting: Sighting, cause: 'poll' | 'hook'): BuildRun | Overtaken {
     return this.#deps.ledger.write((tx) => {
       const taken = sighting.sources.every((each) => !isCurrent(tx.db, sighting, each));
-      if (taken || !this.#isNewest(tx, sighting)) return null;
+      if (taken || !hasSameSource(tx.db, sighting.pipeline) || !isUnmoved(tx.db, sighting)) return 'overtaken';
       return this.#insert(tx, sighting, this.#byItself(sighting, cause));
     });
   }
@@ -137,9 +138,12 @@ export class Trigger {
     });
   }
 
-  /** A hook of a registry builds what has been built before. */
-  again(sighting: Sighting): BuildRun {
-    return this.#deps.ledger.write((tx) => this.#insert(tx, sighting, this.#byItself(sighting, 'hook')));
+  /** Hooks of a registry, all up to and including `until`, build what has been built before. */
+  again(sighting: Sighting, until: number): BuildRun {
+    return this.#deps.ledger.write((tx) => {
+      noteRebuilt(tx.db, sighting.pipeline.id, until, tx.now);
+      return this.#insert(tx, sighting, this.#byItself(sighting, 'hook'));
+    });
   }
 
   #byItself({ definition }: Sighting, trigger: 'poll' | 'hook' | 'schedule'): Cause {
@@ -151,7 +155,10 @@ export class Trigger {
 
   #insert(tx: Tx, sighting: Sighting, cause: Cause): BuildRun {
     const { pipeline, head, moreChanges } = sighting;
-    const newest = this.#isNewest(tx, sighting);
+    if (!hasSameSource(tx.db, pipeline))
+      throw conflict(`the source of pipeline ${pipeline.name} was changed meanwhile: try again`);
+    // Nobody has moved the branch's cursor since the repository was asked.
+    const newest = sighting.newest && isUnmoved(tx.db, sighting);
     const changes = this.#unlisted(tx, sighting, newest);
     const number = nextNumber(tx.db, 'build', pipeline.id);
     const { plan, refusal } = this.#plan(tx, sighting, cause, number);
@@ -181,18 +188,14 @@ export class Trigger {
     return refusal === null ? run : tx.apply(run, { type: 'refused', reason: refusal });
   }
 
-  /** Whether it is the newest of its branch, and nobody has moved the branch's cursor since the repository was asked. */
-  #isNewest(tx: Tx, { pipeline, head, newest, cursor }: Sighting): boolean {
-    return newest && (watchOf(tx.db, pipeline.id, head.branch)?.revision ?? null) === cursor;
-  }
-
   /** Changes that no build has listed meanwhile. */
   #unlisted(tx: Tx, sighting: Sighting, newest: boolean): Change[] {
     if (sighting.newest && !newest) return [];
     const current = new Set(
       sighting.sources.filter((each) => isCurrent(tx.db, sighting, each)).map((each) => each.name),
     );
-    return sighting.changes.filter(({ source }) => source === undefined || current.has(source));
+    const listed = sighting.first && !isFirst(tx.db, sighting.pipeline, sighting.head.branch);
+    return sighting.changes.filter(({ source }) => (source === undefined ? !listed : current.has(source)));
   }
 
   /** A build of a head, however triggered, moves that branch's cursor; one of the first branch those of the further sources. */
@@ -202,13 +205,13 @@ export class Trigger {
     noteBuilt(tx.db, pipeline.id, head);
     settle(tx.db, pipeline.id, head.branch);
     this.#noteSettings(tx, sighting);
-    if (head.branch !== defaultBranch(pipeline)) return;
+    if (!isDefault(pipeline, head.branch)) return;
     for (const { name, source, branch, revision } of sources)
       moveSource(tx.db, pipeline.id, { name, address: addressOf({ ...source, branch }), revision }, tx.now);
   }
 
   #noteSettings(tx: Tx, { pipeline, head, definition }: Sighting): void {
-    if (definition.ok && head.branch === defaultBranch(pipeline))
+    if (definition.ok && isDefault(pipeline, head.branch))
       noteSettings(tx.db, pipeline.id, watchSettings(definition.file), tx.now);
   }
 
@@ -255,6 +258,12 @@ export class Trigger {
       'the disk of this server is nearly full (under 1 GiB free): free some space, then try again',
     );
   }
+}
+
+/** Whether the branch's cursor is where it was before the repository was asked, and so is what its builds list. */
+function isUnmoved(db: Db, { pipeline, head, cursor, built }: Sighting): boolean {
+  const watch = watchOf(db, pipeline.id, head.branch);
+  return (watch?.revision ?? null) === cursor && (watch?.built ?? null) === built;
 }
 
 /** Whether the cursor of a further source is where it was when the changes since were read. */

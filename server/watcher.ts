@@ -11,12 +11,12 @@ import { nextSlots } from '../pipelines/schedule.ts';
 import { DEFAULT_POLL } from '../pipelines/watching.ts';
 import { deadline } from '../runner/tools/deadline.ts';
 import type { Ledger } from './ledger.ts';
-import type { Cause, Poller } from './poller.ts';
+import type { Cause, Looked, Poller } from './poller.ts';
 import { Probes } from './probes.ts';
-import type { Repository } from './repository.ts';
+import { isDefault, type Repository } from './repository.ts';
 import type { Db } from './store/db.ts';
-import { forgetDeliveries, noteLooked, pipelinesWithHooks } from './store/deliveries.ts';
-import { type Pipeline, pipelineById, pipelinesAll } from './store/pipelines.ts';
+import { forgetDeliveries, noteLooked, noteRebuilt, pipelinesWithHooks, wantsRebuild } from './store/deliveries.ts';
+import { hasSameSource, type Pipeline, pipelineById, pipelinesAll } from './store/pipelines.ts';
 import { lastSlotAt } from './store/slots.ts';
 import { noteMissed, notePoll, pollState, quietDue, watchesOf } from './store/watches.ts';
 
@@ -65,8 +65,6 @@ interface Wanted {
   cause: Cause;
   /** Whether to look even though nothing seems to have moved. */
   anyway: boolean;
-  /** Whether to build even though nothing has moved. */
-  rebuild: boolean;
 }
 
 export class Watcher {
@@ -87,7 +85,7 @@ export class Watcher {
   }
 
   start(): void {
-    for (const { id, image } of pipelinesWithHooks(this.#deps.db)) this.#want(id, { cause: 'hook', rebuild: image });
+    for (const id of pipelinesWithHooks(this.#deps.db)) this.#want(id, { cause: 'hook' });
     this.#task = cron.schedule('* * * * * *', () => this.tick(), { noOverlap: true, suppressMissedWarning: true });
   }
 
@@ -107,11 +105,11 @@ export class Watcher {
     this.#refreshAt = 0;
   }
 
-  /** A hook has come: looks at once; one of a registry builds, though nothing has moved. */
-  hooked(pipelineId: number, { rebuild = false } = {}): void {
+  /** A hook has come: looks at once. */
+  hooked(pipelineId: number): void {
     const timing = this.#timings.get(pipelineId);
     if (timing) timing.unannounced = null;
-    this.#want(pipelineId, { cause: 'hook', rebuild });
+    this.#want(pipelineId, { cause: 'hook' });
     this.#start();
   }
 
@@ -187,12 +185,11 @@ export class Watcher {
 
   // ---- looking -----------------------------------------------------------------------------------------------------
 
-  #want(id: number, { cause, anyway = true, rebuild = false }: Partial<Wanted> & Pick<Wanted, 'cause'>): void {
+  #want(id: number, { cause, anyway = true }: Partial<Wanted> & Pick<Wanted, 'cause'>): void {
     const before = this.#wanted.get(id);
     this.#wanted.set(id, {
       cause: before?.cause === 'hook' ? 'hook' : cause,
       anyway: anyway || before?.anyway === true,
-      rebuild: rebuild || before?.rebuild === true,
     });
   }
 
@@ -244,7 +241,7 @@ export class Watcher {
     for (const look of group) {
       const { pipeline } = look;
       const answer = pulses.get(pipeline.id);
-      if (answer instanceof Error) this.#failed(pipeline, answer);
+      if (answer instanceof Error) this.#failed(pipeline, answer, look.cause);
       else if (answer) await this.#lookCloser(look, answer, before.get(pipeline.id) ?? [], asked);
     }
   }
@@ -256,27 +253,36 @@ export class Watcher {
   }
 
   async #lookCloser(look: Look, pulses: Pulse[], before: ReturnType<typeof watchesOf>, asked: number): Promise<void> {
-    const { poller, clock } = this.#deps;
-    const { pipeline, cause, anyway, rebuild } = look;
-    if (!anyway && !this.#probes.hasMoved(pipeline, pulses)) return this.#succeeded(pipeline, asked, cause, []);
+    const { db, poller, clock } = this.#deps;
+    const { pipeline, cause, anyway } = look;
+    const rebuild = wantsRebuild(db, pipeline.id);
+    if (!anyway && !rebuild && !this.#probes.hasMoved(pipeline, pulses)) return this.#succeeded(pipeline, asked, cause);
     try {
       const heads = pulses[0]?.heads;
       const looked = await this.#within((signal) =>
         poller.poll(pipeline, cause, signal, heads ? { before, heads } : undefined),
       );
       if (looked === null) return; // the same is found again when there is room
-      const { moved } = looked;
-      if (rebuild && moved.length === 0) await this.#within((signal) => poller.rebuild(pipeline, signal));
+      if (looked.overtaken) return this.#want(pipeline.id, { cause });
+      if (rebuild) await this.#rebuild(pipeline, looked, asked);
       this.#probes.seen(pipeline, pulses);
-      this.#succeeded(pipeline, asked, cause, moved);
+      this.#succeeded(pipeline, asked, cause, looked.unannounced);
       // A head that has moved may bring other times to look at it.
-      if (moved.length > 0) this.#refreshOne(pipeline, clock.now());
+      if (looked.moved.length > 0) this.#refreshOne(pipeline, clock.now());
     } catch (error) {
-      this.#failed(pipeline, error);
+      this.#failed(pipeline, error, cause);
     }
   }
 
-  #succeeded(pipeline: Pipeline, asked: number, cause: Cause, moved: readonly string[]): void {
+  /** For the hooks of registries that had come when the repository was asked: once, however many they are. */
+  async #rebuild(pipeline: Pipeline, { builds }: Looked, asked: number): Promise<void> {
+    const { ledger, poller } = this.#deps;
+    if (builds.some(({ branch }) => isDefault(pipeline, branch)))
+      ledger.write((tx) => noteRebuilt(tx.db, pipeline.id, asked, tx.now));
+    else await this.#within((signal) => poller.rebuild(pipeline, asked, signal));
+  }
+
+  #succeeded(pipeline: Pipeline, asked: number, cause: Cause, unannounced = false): void {
     const { db, ledger, clock } = this.#deps;
     const state = pollState(db, pipeline.id);
     // An idle poll writes nothing: only the first word and a changed one are kept.
@@ -288,12 +294,17 @@ export class Watcher {
     if (!timing) return;
     Object.assign(timing, { failures: 0, retryAt: 0 });
     const expected = state.hookAt !== null && state.settings.push;
-    if (cause === 'poll' && moved.length > 0 && expected) timing.unannounced ??= clock.now();
+    if (unannounced && expected) timing.unannounced ??= clock.now();
   }
 
-  #failed(pipeline: Pipeline, error: unknown): void {
+  #failed(pipeline: Pipeline, error: unknown, cause: Cause = 'poll'): void {
     const { db, ledger, clock, onError } = this.#deps;
     if (this.#closing.signal.aborted) return;
+    // What went wrong is of the source that it had before.
+    if (!hasSameSource(db, pipeline)) {
+      this.#want(pipeline.id, { cause });
+      return;
+    }
     const timedOut = error instanceof Error && error.name === 'TimeoutError';
     if (!(error instanceof AppError) && !timedOut) onError(error, { polling: pipeline.name });
     const told = error instanceof AppError ? error.message : 'internal error: see the log of the server';
@@ -315,12 +326,12 @@ export class Watcher {
         const { poller, timezone } = this.#deps;
         await this.#within((signal) => poller.schedule(pipeline, timezone, now, signal));
         timing.nextSlot = this.#nextSlot(id);
-        this.#succeeded(pipeline, now, 'poll', []);
+        this.#succeeded(pipeline, now, 'poll');
       } catch (error) {
         this.#failed(pipeline, error);
       }
     };
-    this.#track(work(), [{ pipeline, cause: 'poll', anyway: true, rebuild: false }]);
+    this.#track(work(), [{ pipeline, cause: 'poll', anyway: true }]);
   }
 }
 

@@ -71,6 +71,11 @@ export class Git {
     this.env = env;
   }
 
+  /** Another one for the same source, whose signal and private folder are its own. */
+  apart<T>(signal: AbortSignal, use: (git: Git) => Promise<T>): Promise<T> {
+    return withGit(this.options, this.access, signal, use);
+  }
+
   /** Asks the server one question, outside of any repository. Throws `RemoteError`. */
   async ask(args: string[]): Promise<string> {
     return this.talk(args, { folder: this.home, gitDir: null }, this.options.timeoutMs);

@@ -3,6 +3,8 @@ import type { Change } from '../../pipelines/model.ts';
 
 export const MAX_FILES = 100;
 const MAX_MESSAGE = 10_000;
+/** Who commits chooses the time; later ones cannot be written as a date. */
+const LATEST = Date.UTC(9999, 11, 31);
 const FIELDS = ['%H', '%an', '%ae', '%ct', '%B'];
 
 /** NUL is the one byte that no field and no path can contain. Merges are compared with their first parent. */
@@ -27,10 +29,11 @@ export function parseLog(output: string): Change[] {
     if (!/^[0-9a-f]{40,64}$/.test(revision)) throw new Error(`git log printed something unexpected at field ${at}`);
     at = skipEmpty(tokens, at + FIELDS.length);
     const files: string[] = [];
+    let moreFiles = false;
     if (tokens[at]?.startsWith('\n')) {
       for (; at < tokens.length && tokens[at] !== ''; at++) {
-        if (files.length < MAX_FILES)
-          files.push(files.length === 0 ? (tokens[at] as string).slice(1) : (tokens[at] as string));
+        if (files.length === MAX_FILES) moreFiles = true;
+        else files.push(files.length === 0 ? (tokens[at] as string).slice(1) : (tokens[at] as string));
       }
       at = skipEmpty(tokens, at);
     }
@@ -39,8 +42,9 @@ export function parseLog(output: string): Change[] {
       author: author || null,
       email: email || null,
       message: message.trimEnd().slice(0, MAX_MESSAGE),
-      at: Number(seconds) * 1000,
+      at: Math.min(Number(seconds) * 1000, LATEST),
       files,
+      ...(moreFiles ? { moreFiles } : {}),
     });
   }
   return changes;

@@ -14,6 +14,7 @@ import type { Git } from './git-command.ts';
 import { configValue } from './git-environment.ts';
 import { GitFailure } from './git-errors.ts';
 import { isCode } from './processes.ts';
+import { longTransfer, unlessAborted } from './transfers.ts';
 
 const BRANCHES = '+refs/heads/*:refs/remotes/origin/*';
 /** Progress is told so that a transfer is not taken for silence; a server may be a shallow clone itself. */
@@ -104,20 +105,22 @@ export class GitMirror {
    * Sees to it that a commit is here: fetches branches and tags, then the commit by itself. Where it is gone from the server,
    * the error says that `remedy` helps.
    */
-  async require({ branch, revision }: Head, remedy = "build the branch's present head"): Promise<void> {
+  async require(head: Head, remedy = "build the branch's present head"): Promise<void> {
+    if ((await this.commits([head.revision])).length > 0) return;
+    await this.transfer((mirror) => mirror.bring(head, remedy));
+  }
+
+  private async bring({ branch, revision }: Head, remedy: string): Promise<void> {
+    if (this.known().has(revision)) return; // brought for somebody else meanwhile
     const here = async () => (await this.commits([revision])).length > 0;
+    await this.fetchHeads(branch);
+    if ((await this.headOf(branch)) === revision) this.known().add(revision);
     if (await here()) return;
-    await this.alone(async () => {
-      if (this.known().has(revision)) return; // brought by another one meanwhile
-      await this.fetchHeads(branch);
-      if ((await this.headOf(branch)) === revision) this.known().add(revision);
-      if (await here()) return;
-      await this.fetchCommit(revision, remedy);
-      if (await here()) return;
-      // A tag may be of a file or a folder.
-      const other = `${revision} of ${this.git.access.source.url} is not a commit`;
-      throw new RemoteError('repository', 'not-found', other);
-    });
+    await this.fetchCommit(revision, remedy);
+    if (await here()) return;
+    // A tag may be of a file or a folder.
+    const other = `${revision} of ${this.git.access.source.url} is not a commit`;
+    throw new RemoteError('repository', 'not-found', other);
   }
 
   /** The commit of a branch, as far as a file of its own tells: a fetch writes one. */
@@ -133,7 +136,20 @@ export class GitMirror {
 
   /** Brings branches, tags and this branch up to date. */
   async fetch(branch: string): Promise<void> {
-    await this.alone(() => this.fetchHeads(branch));
+    await this.transfer((mirror) => mirror.fetchHeads(branch));
+  }
+
+  /**
+   * Changes the mirror alone, and goes on when whoever asked waits no longer: what takes longer than a question may is there
+   * for those who ask next. Only limits of its own end it.
+   */
+  private async transfer(work: (mirror: GitMirror) => Promise<void>): Promise<void> {
+    const { signal, access } = this.git;
+    const done = this.alone(async () => {
+      signal.throwIfAborted(); // nobody has waited until its turn
+      await longTransfer((until) => this.git.apart(until, (git) => work(new GitMirror(git))));
+    });
+    await unlessAborted(done, signal, access.source.url);
   }
 
   /**

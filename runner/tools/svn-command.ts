@@ -59,6 +59,11 @@ export class Svn {
     this.home = home;
   }
 
+  /** Another one for the same source, whose signal and private folder are its own. */
+  apart<T>(signal: AbortSignal, use: (svn: Svn) => Promise<T>): Promise<T> {
+    return withSvn(this.options, this.access, signal, use);
+  }
+
   /** Asks a server one question about these URLs of it, each with its peg revision. Throws `RemoteError`. */
   async ask(args: string[], urls: string[], maxAnswer?: { bytes: number; error: AppError }): Promise<string> {
     try {

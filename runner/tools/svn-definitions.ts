@@ -9,6 +9,7 @@ import type { Svn } from './svn-command.ts';
 import { checkExternal, type Definition, parseExternals } from './svn-externals.ts';
 import { parseLog, pathInside } from './svn-log.ts';
 import { below, pathBelow } from './svn-url.ts';
+import { longTransfer, unlessAborted } from './transfers.ts';
 
 const MAX_EXTERNALS = 100;
 const MAX_DEPTH = 3;
@@ -30,6 +31,8 @@ interface Place {
 export class Externals {
   /** By URL: the property of each folder (relative, decoded) that has one. */
   readonly #known = new Map<string, { revision: number; texts: Map<string, string> }>();
+  /** What is being asked of whole branches, by URL and revision. */
+  readonly #asking = new Map<string, Promise<Map<string, string>>>();
 
   /** All of them, outer ones first; each resolved to an exact revision. `top` is the branch. */
   async of(svn: Svn, top: Info): Promise<External[]> {
@@ -69,15 +72,29 @@ export class Externals {
     const before = this.#known.get(place.url);
     if (before?.revision === place.revision) return before.texts;
     const changed = before === undefined ? null : await changedFolders(svn, place, before.revision);
-    const texts =
-      before === undefined || changed === null
-        ? await askAll(svn, place)
-        : await askSome(svn, place, before.texts, changed);
-    this.#known.delete(place.url);
-    this.#known.set(place.url, { revision: place.revision, texts });
+    if (before === undefined || changed === null) return this.#allTexts(svn, place);
+    const texts = await askSome(svn, place, before.texts, changed);
+    this.#keep(place, texts);
+    return texts;
+  }
+
+  /** A large repository may take longer than whoever asks waits: then the answer is there for those who ask next. */
+  #allTexts(svn: Svn, place: Place): Promise<Map<string, string>> {
+    const key = `${place.url}@${place.revision}`;
+    const answer = this.#asking.get(key) ?? longTransfer((signal) => svn.apart(signal, (own) => askAll(own, place)));
+    if (!this.#asking.has(key)) {
+      this.#asking.set(key, answer);
+      const forget = () => this.#asking.delete(key);
+      answer.then((texts) => this.#keep(place, texts)).then(forget, forget);
+    }
+    return unlessAborted(answer, svn.signal, place.url);
+  }
+
+  #keep({ url, revision }: Place, texts: Map<string, string>): void {
+    this.#known.delete(url);
+    this.#known.set(url, { revision, texts });
     const [oldest] = this.#known.keys();
     if (oldest !== undefined && this.#known.size > KEPT) this.#known.delete(oldest);
-    return texts;
   }
 }
 

@@ -44,13 +44,15 @@ export function parseLog(xml: string): Entry[] {
 /** A revision as a change of the branch that is `/folder` in the repository; empty for the whole of it. */
 export function toChange(entry: Entry, folder: string): Change {
   const { author } = entry;
+  const files = filesOf(entry, folder);
   return {
     revision: String(entry.revision),
     author,
     email: author !== null && /^[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+$/.test(author) ? author : null,
     message: entry.message.trimEnd().slice(0, MAX_MESSAGE),
     at: entry.at,
-    files: filesOf(entry, folder).slice(0, MAX_FILES),
+    files: files.slice(0, MAX_FILES),
+    ...(files.length > MAX_FILES ? { moreFiles: true } : {}),
   };
 }
 

@@ -54,6 +54,7 @@ export const Change = z
     message: z.string(),
     at: Time,
     files: z.array(z.string()).optional(),
+    moreFiles: z.boolean().optional().meta({ description: 'Whether it touched more than are listed' }),
     source: z.string().optional().meta({ description: 'The further source it is of' }),
     url: z.string().optional().meta({ description: 'Its page, by the template of the source' }),
   })

@@ -1,5 +1,5 @@
 /** Hooks that were accepted, so that none is taken twice and none is lost by a restart. */
-import { change, type Db, rows } from './db.ts';
+import { change, type Db, row, rows } from './db.ts';
 
 /** False where this delivery was taken before. */
 export const takeDelivery = (
@@ -17,26 +17,45 @@ export const takeDelivery = (
     event,
   ).changes > 0;
 
-/** The repository has been looked at since these came: all up to and including `until`. */
-export const noteLooked = (db: Db, pipelineId: number, until: number, now: number): void =>
-  void change(
-    db,
-    'UPDATE deliveries SET looked_at = ? WHERE pipeline_id = ? AND looked_at IS NULL AND at <= ?',
-    now,
-    pipelineId,
-    until,
-  );
-
 /** What the delivery of a registry is called. */
 export const IMAGE_PUSHED = 'image';
 
-/** Pipelines with a hook whose repository nobody has looked at yet; `image`: among them is one of a registry. */
-export const pipelinesWithHooks = (db: Db): { id: number; image: boolean }[] =>
-  rows<{ id: number; image: 0 | 1 }>(
+/** The repository has been looked at since these came: all up to and including `until`, but for those of registries. */
+export const noteLooked = (db: Db, pipelineId: number, until: number, now: number): void =>
+  void change(
     db,
-    `SELECT pipeline_id AS id, max(event = ?) AS image FROM deliveries WHERE looked_at IS NULL GROUP BY pipeline_id`,
+    'UPDATE deliveries SET looked_at = ? WHERE pipeline_id = ? AND looked_at IS NULL AND at <= ? AND event <> ?',
+    now,
+    pipelineId,
+    until,
     IMAGE_PUSHED,
-  ).map(({ id, image }) => ({ id, image: image === 1 }));
+  );
+
+/** The first branch has been built since these came of registries: all up to and including `until`. */
+export const noteRebuilt = (db: Db, pipelineId: number, until: number, now: number): void =>
+  void change(
+    db,
+    'UPDATE deliveries SET looked_at = ? WHERE pipeline_id = ? AND looked_at IS NULL AND at <= ? AND event = ?',
+    now,
+    pipelineId,
+    until,
+    IMAGE_PUSHED,
+  );
+
+/** Whether a registry has told of an image since the first branch was built. */
+export const wantsRebuild = (db: Db, pipelineId: number): boolean =>
+  row(
+    db,
+    'SELECT 1 FROM deliveries WHERE pipeline_id = ? AND looked_at IS NULL AND event = ? LIMIT 1',
+    pipelineId,
+    IMAGE_PUSHED,
+  ) !== undefined;
+
+/** Pipelines with a hook that nothing has come of yet. */
+export const pipelinesWithHooks = (db: Db): number[] =>
+  rows<{ id: number }>(db, 'SELECT DISTINCT pipeline_id AS id FROM deliveries WHERE looked_at IS NULL').map(
+    ({ id }) => id,
+  );
 
 export const forgetDeliveries = (db: Db, before: number): void =>
   void change(db, 'DELETE FROM deliveries WHERE at < ? AND looked_at IS NOT NULL', before);

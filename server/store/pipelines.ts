@@ -68,6 +68,10 @@ const one = (db: Db, where: string, ...params: unknown[]): Pipeline | undefined 
   return found && toPipeline(found);
 };
 
+/** Whether the pipeline still has this source: it may have been changed while the repository was asked. */
+export const hasSameSource = (db: Db, { id, source }: Pipeline): boolean =>
+  JSON.stringify(pipelineById(db, id)?.source) === JSON.stringify(source);
+
 export const pipelineById = (db: Db, id: number): Pipeline | undefined => one(db, 'id = ?', id);
 export const pipelineByName = (db: Db, projectId: number, name: string): Pipeline | undefined =>
   one(db, 'project_id = ? AND name = ?', projectId, name);

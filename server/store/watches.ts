@@ -102,9 +102,20 @@ export const quietOf = (db: Db, pipelineId: number, branch: string): Quiet | nul
 export const quietsOf = (db: Db, pipelineId: number): Quiet[] =>
   rows<Quiet>(db, `SELECT ${QUIET} FROM quiet WHERE pipeline_id = ? ORDER BY due_at`, pipelineId);
 
+/** No head waits longer than this before it is looked at again. */
+const LONGEST_QUIET = 3_600_000;
+
+/** Whether the wait is over. What lies further ahead than any wait is due, too: then the wall clock was set back. */
+export const isQuietOver = ({ dueAt }: Quiet, now: number): boolean => dueAt <= now || dueAt > now + LONGEST_QUIET;
+
 /** Pipelines of which a head has waited long enough. */
 export const quietDue = (db: Db, now: number): number[] =>
-  rows<{ id: number }>(db, 'SELECT DISTINCT pipeline_id AS id FROM quiet WHERE due_at <= ?', now).map(({ id }) => id);
+  rows<{ id: number }>(
+    db,
+    'SELECT DISTINCT pipeline_id AS id FROM quiet WHERE due_at <= ? OR due_at > ?',
+    now,
+    now + LONGEST_QUIET,
+  ).map(({ id }) => id);
 
 export const waitQuietly = (db: Db, pipelineId: number, quiet: Quiet): void =>
   void change(
@@ -215,7 +226,8 @@ export const noteMissed = (db: Db, pipelineId: number, now: number): void =>
 export function noteSight(db: Db, pipelineId: number, source: SourceSpec, heads: readonly Head[], now: number): void {
   const before = pollState(db, pipelineId).source;
   if (before && (before.kind !== source.kind || before.url !== source.url))
-    for (const { branch } of watchesOf(db, pipelineId)) forgetBranch(db, pipelineId, branch);
+    for (const { branch } of [...watchesOf(db, pipelineId), ...quietsOf(db, pipelineId)])
+      forgetBranch(db, pipelineId, branch);
   for (const head of heads) if (moveCursor(db, pipelineId, head, null, now)) noteBuilt(db, pipelineId, head);
   change(
     db,

@@ -48,12 +48,14 @@ export class FakeScms implements Scm {
 export class FakeScm implements Omit<Scm, 'checkout'> {
   readonly commits: Commit[] = [];
   away = false;
+  /** Happens once, while the next log is being read. */
+  meanwhile: (() => unknown) | null = null;
   #made = 0;
 
   /** Answers the new revision. */
   commit(
     contents: Record<string, string>,
-    options: { branch?: string; author?: string; email?: string; message?: string } = {},
+    options: Partial<Omit<Change, 'revision'>> & { branch?: string } = {},
   ): string {
     const branch = options.branch ?? 'main';
     const before = this.#of(branch).at(-1)?.contents ?? {};
@@ -66,7 +68,8 @@ export class FakeScm implements Omit<Scm, 'checkout'> {
       email: options.email ?? 'dev@example.com',
       message: options.message ?? `change ${this.commits.length + 1}`,
       at: 0,
-      files: Object.keys(contents),
+      files: options.files ?? Object.keys(contents),
+      ...(options.moreFiles ? { moreFiles: true } : {}),
       contents: { ...before, ...contents },
     });
     return revision;
@@ -111,6 +114,9 @@ export class FakeScm implements Omit<Scm, 'checkout'> {
   }
 
   async log(_access: unknown, range: { to: Head; not: Head[]; limit: number }): Promise<Change[]> {
+    const { meanwhile } = this;
+    this.meanwhile = null;
+    await meanwhile?.();
     const own = this.#of(range.to.branch);
     const at = (head: Head) => own.findIndex(({ revision }) => revision === head.revision);
     const to = at(range.to);

@@ -49,6 +49,7 @@ function ChangeLine({ change }: { change: Change }) {
                 <code>{file}</code>
               </li>
             ))}
+            {change.moreFiles && <li className="muted">{t('changes.moreFiles')}</li>}
           </ul>
         </details>
       )}
