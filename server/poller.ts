@@ -27,7 +27,7 @@ import {
   watchesOf,
   watchOf,
 } from './store/watches.ts';
-import { KEPT_SLOTS, type Trigger } from './trigger.ts';
+import { KEPT_SLOTS, type Overtaken, type Trigger } from './trigger.ts';
 
 const FIRST_SIGHT = 5_000;
 const LATE = 'the repository has not answered within 5 seconds: it is tried again, and a large one is being fetched';
@@ -55,6 +55,11 @@ const together = (one: Looked, other: Looked): Looked => ({
   unannounced: one.unannounced || other.unannounced,
   overtaken: one.overtaken || other.overtaken,
 });
+
+function cameTo(moved: Looked, run: BuildRun | 'left out' | Overtaken): Looked {
+  if (run === 'overtaken') return { ...moved, overtaken: true };
+  return run === 'left out' ? moved : { ...moved, builds: [run] };
+}
 
 export interface PollerDeps {
   db: Db;
@@ -138,8 +143,8 @@ export class Poller {
   }
 
   /**
-   * One look at the repository; null where nothing may be built now, and so nothing was looked at. `before`: the cursors as they were before `heads` was asked for, so that what moves meanwhile is
-   * not taken for older than it is.
+   * One look at the repository; null where nothing may be built now, and so nothing was looked at. `before`: the cursors as
+   * they were before `heads` was asked for, so that what moves meanwhile is not taken for older than it is.
    */
   async poll(
     pipeline: Pipeline,
@@ -221,9 +226,7 @@ export class Poller {
     const on = sighting.definition.ok ? sighting.definition.file.on : undefined;
     const { changes, more } = await repository.fresh(sighting, signal);
     const leftOut = whyNotBuilt(on, head.branch, changes, more) !== null;
-    const run = trigger.moved(sighting, waiting?.cause ?? cause, leftOut);
-    if (run === 'overtaken') return { ...moved, overtaken: true };
-    return run === 'left out' ? moved : { ...moved, builds: [run] };
+    return cameTo(moved, trigger.moved(sighting, waiting?.cause ?? cause, leftOut));
   }
 
   /** Whether the head has been the same for the quiet period; the wait begins, or begins anew, where it has not. */
@@ -265,12 +268,8 @@ export class Poller {
     const built = watchOf(db, pipeline.id, head.branch)?.built ?? null;
     const sighting = await repository.look(pipeline, { head, newest: true, cursor: head.revision, built }, signal);
     const run = trigger.sourcesMoved(sighting, cause);
-    return {
-      builds: run === 'overtaken' ? [] : [run],
-      moved: moved.map(({ name }) => name),
-      unannounced: cause === 'poll',
-      overtaken: run === 'overtaken',
-    };
+    const found: Looked = { ...NOTHING, moved: moved.map(({ name }) => name), unannounced: cause === 'poll' };
+    return cameTo(found, run);
   }
 
   /** Builds the head of the first branch, though nothing has moved: an image that it is made with has, before `until`. */

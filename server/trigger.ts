@@ -108,8 +108,9 @@ export class Trigger {
     });
   }
 
-  /** Further sources have moved, while the head has not. */
-  sourcesMoved(sighting: Sighting, cause: 'poll' | 'hook'): BuildRun | Overtaken {
+  /** Further sources have moved, while the head has not; one whose file is broken, or names none any more, is left out. */
+  sourcesMoved(sighting: Sighting, cause: 'poll' | 'hook'): BuildRun | 'left out' | Overtaken {
+    if (sighting.sources.length === 0) return 'left out';
     return this.#deps.ledger.write((tx) => {
       const taken = sighting.sources.every((each) => !isCurrent(tx.db, sighting, each));
       if (taken || !hasSameSource(tx.db, sighting.pipeline) || !isUnmoved(tx.db, sighting)) return 'overtaken';

@@ -72,6 +72,8 @@ export class Watcher {
   readonly #timings = new Map<number, Timing>();
   readonly #probes: Probes;
   readonly #wanted = new Map<number, Wanted>();
+  /** To be looked at once more, at the next tick: others were faster. */
+  readonly #again = new Map<number, Cause>();
   readonly #busy = new Set<number>();
   readonly #closing = new AbortController();
   readonly #looks = new Set<Promise<void>>();
@@ -133,6 +135,8 @@ export class Watcher {
       if (now >= timing.nextSlot) this.#runSchedule(id, timing, now);
       if (timing.unannounced !== null && now >= timing.unannounced + HOOK_DELAY) this.#raiseAlert(id, timing, now);
     }
+    for (const [id, cause] of this.#again) this.#want(id, { cause });
+    this.#again.clear();
     for (const id of quietDue(this.#deps.db, now))
       if (now >= (this.#timings.get(id)?.retryAt ?? 0)) this.#want(id, { cause: 'poll' });
     this.#start();
@@ -263,7 +267,10 @@ export class Watcher {
         poller.poll(pipeline, cause, signal, heads ? { before, heads } : undefined),
       );
       if (looked === null) return; // the same is found again when there is room
-      if (looked.overtaken) return this.#want(pipeline.id, { cause });
+      if (looked.overtaken) {
+        this.#again.set(pipeline.id, cause);
+        return;
+      }
       if (rebuild) await this.#rebuild(pipeline, looked, asked);
       this.#probes.seen(pipeline, pulses);
       this.#succeeded(pipeline, asked, cause, looked.unannounced);
@@ -302,7 +309,7 @@ export class Watcher {
     if (this.#closing.signal.aborted) return;
     // What went wrong is of the source that it had before.
     if (!hasSameSource(db, pipeline)) {
-      this.#want(pipeline.id, { cause });
+      this.#again.set(pipeline.id, cause);
       return;
     }
     const timedOut = error instanceof Error && error.name === 'TimeoutError';

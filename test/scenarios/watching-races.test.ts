@@ -37,7 +37,7 @@ const moveTo = (url: string, branches = ['main']) =>
   );
 
 describe('others are faster', () => {
-  test('the watcher looks again at once where its look was overtaken', async () => {
+  test('the watcher looks again where its look was overtaken', async () => {
     await spine.defineShop(STEPS);
     await spine.pass(61_000);
     const first = spine.scm.commit({ 'a.txt': '1' });
@@ -47,7 +47,7 @@ describe('others are faster', () => {
       second = spine.scm.commit({ 'a.txt': '2' });
     };
     spine.hook();
-    await spine.watcher.idle();
+    await spine.pass(2_000);
     expect(made().map(({ trigger }) => trigger)).toEqual(['manual', 'hook']);
     expect(listed()).toEqual([[first], [second]]);
   });
@@ -135,6 +135,20 @@ describe('a further source that is away', () => {
     expect(listed()).toEqual([[mended]]);
     await spine.pass(900_000);
     expect(pollState(spine.db, spine.pipeline.id).error).toBeNull();
+  });
+
+  test('and one that moves while the pipeline’s file is broken builds nothing, and is not asked without end', async () => {
+    const conf = spine.scms.at(CONF);
+    conf.commit({ 'a.conf': '1' });
+    await spine.defineShop(file(CONF));
+    spine.scm.commit({ 'slipway.yml': 'steps: 1\n' });
+    await spine.pass(61_000);
+    expect(made()).toMatchObject([{ result: 'failed' }]);
+    conf.commit({ 'a.conf': '2' });
+    const before = spine.scms.pulses.length;
+    await spine.pass(600_000);
+    expect(spine.scms.pulses.length - before).toBeLessThanOrEqual(22);
+    expect(made()).toHaveLength(1);
   });
 });
 
